@@ -1,0 +1,92 @@
+"""Pictures far larger than a pretrained image model was trained for, painted from many views.
+
+    prompt --> Cond --+
+                      |       +---------------- one stage -----------------+
+    method.stages() --+-----> | begin: enlarge the last result, add noise  |
+                              | every step:                                |--> next stage
+                              |   estimate = denoise(x, query)             |
+                              |   x        = solve(estimate, step)         |
+                              +--------------------------------------------+
+    last x --> decode, tile by tile --> file
+
+A denoiser takes `(x, query)` and gives an `Estimate(x, x0)`: where we stand and where it leads.
+Methods are expressions of denoisers: DemoFusion, for one, is
+`Steered(Blended(Tiled(model, Grid), Filtered(Tiled(model, Strided), Blur)), Residual)`.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from muralist.errors import (
+        BadRequest,
+        ModelNotFound,
+        MuralistError,
+        NotFinite,
+        UnsupportedModel,
+    )
+    from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDone
+    from muralist.generation import PromptTooLong, generate, paint
+    from muralist.methods import METHODS, DemoFusion, MultiDiffusion
+    from muralist.models import Model, load, wrap
+    from muralist.picture import Painted, Picture
+    from muralist.planning import Plan, plan
+    from muralist.request import Request
+
+__all__ = [
+    "METHODS",
+    "BadRequest",
+    "DemoFusion",
+    "Event",
+    "Finished",
+    "Model",
+    "ModelNotFound",
+    "MultiDiffusion",
+    "MuralistError",
+    "NotFinite",
+    "Painted",
+    "Picture",
+    "Plan",
+    "PromptTooLong",
+    "Request",
+    "StageDone",
+    "Started",
+    "Ticked",
+    "TileDone",
+    "UnsupportedModel",
+    "__version__",
+    "generate",
+    "load",
+    "paint",
+    "plan",
+    "wrap",
+]
+
+try:
+    __version__ = version("muralist")
+except PackageNotFoundError:  # a source tree that is not installed
+    __version__ = "0"
+
+_HOMES = {
+    "errors": "BadRequest ModelNotFound MuralistError NotFinite UnsupportedModel",
+    "events": "Event Finished StageDone Started Ticked TileDone",
+    "generation": "PromptTooLong generate paint",
+    "methods": "METHODS DemoFusion MultiDiffusion",
+    "models": "Model load wrap",
+    "picture": "Painted Picture",
+    "planning": "Plan plan",
+    "request": "Request",
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports torch only when a name that needs it is used: `muralist --help` stays quick."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'muralist' has no attribute {name!r}")
+    return getattr(import_module(f"muralist.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,41 @@
+"""The inner loop: ask the denoiser, let the solver step."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from torch import Tensor
+
+from muralist.errors import NotFinite
+from muralist.query import Denoiser, Query, Step
+from muralist.solve import Solver
+
+__all__ = ["Tick", "diffuse"]
+
+
+class Tick(NamedTuple):
+    """One step done: where it led, and the clean picture it was led by."""
+
+    step: Step
+    x: Tensor
+    x0: Tensor
+
+
+def diffuse(
+    x: Tensor, denoise: Denoiser, steps: Sequence[Step], solver: Solver, question: Query
+) -> Iterator[Tick]:
+    """Follows the steps from canvas x, `1 C H W`; asks `question` anew at each.
+
+    Keeps one canvas, the estimate at hand and what the solver looks back on. Raises `NotFinite`
+    at the step where the picture turns into NaN or infinity (one look a step, at its end).
+    """
+    memory = None
+    for step in steps:
+        estimate = denoise(x, replace(question, step=step))
+        x, memory = solver(estimate, step, memory)
+        if not bool(x.isfinite().all()):
+            raise NotFinite(
+                f"stage {question.stage} turned into NaN at step {step.index + 1} of {step.count};"
+                " in float16 this is most often an overflow: try bfloat16 or float32"
+            )
+        yield Tick(step, x, estimate.x0)

@@ -1,0 +1,60 @@
+"""Views' estimates to one canvas: weighted means, accumulated in float32 in the views' order."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from muralist.errors import BadRequest
+from muralist.query import Estimate, Part
+
+__all__ = ["Gaussian", "mean"]
+
+
+def mean(parts: Iterable[Part], like: Tensor) -> Estimate:
+    """Every view has an equal say in every cell it sees (MultiDiffusion, eq. 5)."""
+    return _weighted(parts, like, lambda x: x.new_ones(1, 1, 1, 1))
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A view's say falls towards its borders (Jimenez, 2023, Mixture of Diffusers).
+
+    `spread` is the standard deviation as a fraction of the view's side, above 0.
+    """
+
+    spread: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not 0 < self.spread < float("inf"):
+            raise BadRequest(f"spread is {self.spread}; a finite fraction above 0 is needed")
+
+    def __call__(self, parts: Iterable[Part], like: Tensor) -> Estimate:
+        return _weighted(parts, like, self.weight)
+
+    def weight(self, x: Tensor) -> Tensor:
+        """`1 1 H W` weights of a view `1 C H W`; above 0 everywhere."""
+        rows, cols = (self._bell(count, x) for count in x.shape[-2:])
+        return (rows[:, None] * cols)[None, None]
+
+    def _bell(self, count: int, like: Tensor) -> Tensor:
+        at = (torch.arange(count, device=like.device, dtype=torch.float32) + 0.5) / count - 0.5
+        return torch.exp(-0.5 * (at / self.spread) ** 2).clamp(min=1e-6)
+
+
+def _weighted(parts: Iterable[Part], like: Tensor, weight) -> Estimate:
+    """Sum of weight times patch over sum of weights; three canvases, whatever the views."""
+    x = torch.zeros_like(like, dtype=_accumulator(like))
+    x0 = torch.zeros_like(x)
+    total = torch.zeros_like(x[:1, :1])
+    for view, part in parts:
+        share = weight(part.x)
+        view.add(x, part.x * share)
+        view.add(x0, part.x0 * share)
+        view.add(total, share.expand(1, 1, view.height, view.width))
+    return Estimate((x / total).to(like.dtype), (x0 / total).to(like.dtype))
+
+
+def _accumulator(like: Tensor) -> torch.dtype:
+    return torch.promote_types(like.dtype, torch.float32)

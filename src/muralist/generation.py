@@ -1,0 +1,254 @@
+"""The outer loop: a request's stages, one after another, as events."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias, TypedDict, Unpack, overload
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from muralist.canvas import Size
+from muralist.decode import decode, decoded, place, tiles_of
+from muralist.diffuse import diffuse
+from muralist.errors import BadRequest
+from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDone
+from muralist.guides import Reference
+from muralist.methods import DemoFusion, method_named
+from muralist.models import Model, load
+from muralist.picture import Painted, Picture
+from muralist.query import Query, seeded
+from muralist.request import Request
+from muralist.run import Batches
+from muralist.schedule import Schedule
+from muralist.stage import Method, Stage
+
+__all__ = ["Noise", "PromptTooLong", "generate", "paint"]
+
+Noise: TypeAlias = Callable[[str, tuple[int, ...]], Tensor]
+
+
+class PromptTooLong(UserWarning):
+    """The text encoder had no room for the end of a prompt."""
+
+
+def generate(
+    request: Request, *, noise: Noise | None = None, latents: Tensor | None = None
+) -> Iterator[Event]:
+    """Paints a request, and tells what happens while it does.
+
+    `noise(purpose, shape)` replaces the noise drawn from the seed: it is asked once for `base`
+    and once for each later stage, `stage-2` and so on, and answers with a standard normal tensor
+    of that shape. `latents` replaces `base` alone. Closing the iterator cancels.
+
+    Raises `BadRequest` for latents of the wrong shape, `ModelNotFound`, `UnsupportedModel`, and
+    `NotFinite` when the picture turns into NaN.
+    """
+    drawn = noise or _drawn_from(request.seed)
+    source = drawn if latents is None else _started_from(latents, drawn)
+    return _generate(request, source)
+
+
+@torch.no_grad()
+def _generate(request: Request, noise: Noise) -> Iterator[Event]:
+    model = load(request.model) if isinstance(request.model, str) else request.model
+    question = _question(request, model)
+    stages = list(request.method.stages(request.guided(model), request.size))
+    schedules = [request.schedule.entered(stage.strength) for stage in stages]
+    yield Started(
+        tuple(stage.size for stage in stages), tuple(len(each.steps) for each in schedules)
+    )
+    done: list[Painted] = []
+    for number, (stage, schedule) in enumerate(zip(stages, schedules, strict=True), start=1):
+        asked = replace(question, stage=number, canvas=stage.size)
+        x, reference = _begun(stage, schedule, [one.latents for one in done], noise, model)
+        for tick in diffuse(x, stage.denoiser(reference), schedule.steps, schedule.solver, asked):
+            x = tick.x
+            yield Ticked(
+                number, tick.step.index + 1, tick.step.count, tick.step.timestep, x, tick.x0
+            )
+        x = stage.end(x, done[0].latents if done else x)
+        done.append(_painted(number, x, model))
+        yield StageDone(number, done[-1])
+    picture = yield from _finished(done, model, request)
+    yield Finished(picture)
+
+
+def _question(request: Request, model: Model) -> Query:
+    """What is the same at every step: the prompt, encoded once, and who answers."""
+    for prompt in (request.prompt, request.negative_prompt or ""):
+        if dropped := model.dropped(prompt):
+            warnings.warn(
+                f"the prompt is too long; left out: {dropped}", PromptTooLong, stacklevel=2
+            )
+    cond, negative = model.encode(request.prompt, request.negative_prompt)
+    return Query(
+        step=request.schedule.steps[0],
+        cond=cond,
+        negative=negative,
+        canvas=request.size,
+        picture=request.size,
+        seed=request.seed,
+        run=Batches(request.batch_size),
+    )
+
+
+def _begun(
+    stage: Stage, schedule: Schedule, before: Sequence[Tensor], noise: Noise, model: Model
+) -> tuple[Tensor, Reference]:
+    """The canvas a stage starts from, and the trajectory it may be held to."""
+    purpose = f"stage-{len(before) + 1}" if before else "base"
+    shape = (1, model.card.channels, *stage.size)
+    drawn = noise(purpose, shape)
+    if tuple(drawn.shape) != shape:
+        raise BadRequest(f"noise for {purpose} has shape {tuple(drawn.shape)}; {shape} is needed")
+    drawn = drawn.to(model.device, torch.float32)
+    if not before:
+        return drawn * schedule.noise_scale, Reference(torch.zeros_like(drawn), drawn)
+    reference = Reference(stage.begin(before[-1], stage.size), drawn)
+    return reference.at(schedule.steps[0]).x, reference
+
+
+def _painted(number: int, latents: Tensor, model: Model) -> Painted:
+    def image() -> Image.Image:
+        return Image.fromarray(decoded(model, latents))
+
+    return Painted(number, Size(*latents.shape[-2:]), latents, image)
+
+
+def _finished(done: list[Painted], model: Model, request: Request) -> Iterator[Any]:
+    """Decodes the last stage, tile by tile."""
+    last, factor = done[-1], model.card.factor
+    pixels = np.empty((last.size.height * factor, last.size.width * factor, 3), dtype=np.uint8)
+    count = len(tiles_of(model.card, last.size))
+    for number, tile in enumerate(decode(model, last.latents), start=1):
+        place(pixels, tile)
+        yield TileDone(number, count)
+    image = Image.fromarray(pixels)
+    settings = {"muralist": _version(), **request.to_json()}
+    return Picture([*done[:-1], replace(last, _decode=lambda: image)], settings)
+
+
+def _drawn_from(seed: int) -> Noise:
+    def drawn(purpose: str, shape: tuple[int, ...]) -> Tensor:
+        return torch.randn(shape, generator=seeded(seed, f"noise/{purpose}"))
+
+    return drawn
+
+
+def _started_from(latents: Tensor, rest: Noise) -> Noise:
+    def drawn(purpose: str, shape: tuple[int, ...]) -> Tensor:
+        return latents if purpose == "base" else rest(purpose, shape)
+
+    return drawn
+
+
+def _version() -> str:
+    from muralist import __version__
+
+    return __version__
+
+
+class PaintSettings(TypedDict, total=False):
+    """What `paint` takes beside a model and a prompt."""
+
+    negative_prompt: str | Sequence[str] | None
+    height: int | None
+    width: int | None
+    method: Method | str | None
+    num_inference_steps: int | None
+    guidance_scale: float | None
+    guidance_rescale: float
+    guidance_interval: tuple[float, float]
+    seed: int | None
+    generator: torch.Generator | None
+    latents: Tensor | None
+    noise: Noise | None
+    batch_size: int
+    callback: Callable[[Event], Any] | None
+
+
+@overload
+def paint(
+    model: Model | str = ..., prompt: str = ..., **settings: Unpack[PaintSettings]
+) -> Picture: ...
+@overload
+def paint(
+    model: Model | str, prompt: list[str] | tuple[str, ...], **settings: Unpack[PaintSettings]
+) -> list[Picture]: ...
+def paint(
+    model: Model | str = "shapes",
+    prompt: str | list[str] | tuple[str, ...] = "",
+    *,
+    negative_prompt: str | Sequence[str] | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    method: Method | str | None = None,
+    num_inference_steps: int | None = None,
+    guidance_scale: float | None = None,
+    guidance_rescale: float = 0.0,
+    guidance_interval: tuple[float, float] = (0.0, 1.0),
+    seed: int | None = None,
+    generator: torch.Generator | None = None,
+    latents: Tensor | None = None,
+    noise: Noise | None = None,
+    batch_size: int = 16,
+    callback: Callable[[Event], Any] | None = None,
+) -> Picture | list[Picture]:
+    """Paints one picture; or one for each of several prompts, with seeds that count up.
+
+    `height` and `width` are pixels, multiples of the model's factor; four native sides each if
+    unset. `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
+    `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many views the network sees at
+    once. `latents` (`1 C H W`, standard normal, of the first stage) and `noise(purpose, shape)`
+    replace what the seed would draw. `callback` gets every event as it happens.
+
+    Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
+    """
+    if seed is not None and generator is not None:
+        raise BadRequest("give seed or generator, not both")
+    if generator is not None:
+        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    model = load(model) if isinstance(model, str) and not isinstance(prompt, str) else model
+    several = [prompt] if isinstance(prompt, str) else list(prompt)
+    negatives = negative_prompt
+    if negatives is None or isinstance(negatives, str):
+        negatives = [negatives] * len(several)
+    if len(negatives) != len(several):
+        raise BadRequest(f"there are {len(several)} prompts and {len(negatives)} negative prompts")
+    chosen = method_named(method)() if isinstance(method, str) else method or DemoFusion()
+    requests = [
+        Request(
+            model=model,
+            prompt=each,
+            negative_prompt=negative,
+            height=height,
+            width=width,
+            method=chosen,
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            guidance_rescale=guidance_rescale,
+            guidance_interval=guidance_interval,
+            seed=(seed or 0) + number,
+            batch_size=batch_size,
+        )
+        for number, (each, negative) in enumerate(zip(several, negatives, strict=True))
+    ]
+    pictures = [_painted_whole(each, noise, latents, callback) for each in requests]
+    return pictures[0] if isinstance(prompt, str) else pictures
+
+
+def _painted_whole(
+    request: Request,
+    noise: Noise | None,
+    latents: Tensor | None,
+    callback: Callable[[Event], Any] | None,
+) -> Picture:
+    for event in generate(request, noise=noise, latents=latents):
+        if callback is not None:
+            callback(event)
+        if isinstance(event, Finished):
+            return event.picture
+    raise AssertionError("a run that raises nothing finishes")

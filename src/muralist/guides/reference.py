@@ -1,0 +1,24 @@
+"""The last stage's result, enlarged, at any noise level."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from muralist.query import Estimate, Step
+
+__all__ = ["Reference"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A clean picture and one fixed noise, both `1 C H W`: the trajectory between them.
+
+    A level is computed when asked for and never stored (DemoFusion's noise-inverted
+    representations, at the memory of one).
+    """
+
+    x0: Tensor
+    noise: Tensor
+
+    def at(self, step: Step) -> Estimate:
+        return Estimate(step.alpha * self.x0 + step.sigma * self.noise, self.x0)

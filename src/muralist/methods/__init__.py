@@ -1,0 +1,47 @@
+"""One paper, one file, one expression."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from muralist.errors import BadRequest
+from muralist.methods.demofusion import DemoFusion
+from muralist.methods.multidiffusion import MultiDiffusion
+from muralist.settings import from_json, to_json
+from muralist.stage import Method
+
+__all__ = [
+    "METHODS",
+    "DemoFusion",
+    "MultiDiffusion",
+    "method_from_json",
+    "method_named",
+    "method_to_json",
+]
+
+METHODS: Mapping[str, type] = {
+    "demofusion": DemoFusion,
+    "multidiffusion": MultiDiffusion,
+}
+
+
+def method_named(name: str) -> type:
+    """The class of a method; `BadRequest` with a suggestion where there is none."""
+    if name not in METHODS:
+        import difflib
+
+        near = difflib.get_close_matches(name, METHODS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(METHODS)}"
+        raise BadRequest(f"there is no method {name!r}; {hint}")
+    return METHODS[name]
+
+
+def method_to_json(method: Method) -> dict[str, Any]:
+    """`{"name": ..., settings}`; a method that is not ours is named by its class."""
+    names = {kind: name for name, kind in METHODS.items()}
+    return {"name": names.get(type(method), type(method).__name__), **to_json(method)}
+
+
+def method_from_json(given: Mapping[str, Any]) -> Method:
+    """The method whose `method_to_json` this is."""
+    settings = dict(given)
+    return from_json(method_named(str(settings.pop("name", ""))), settings)

@@ -1,0 +1,79 @@
+"""Scale by scale, held to the last."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from muralist.canvas import Size
+from muralist.denoisers import Blended, Filtered, Relabelled, Steered, Tiled
+from muralist.guides import Blur, Reference, Residual
+from muralist.query import Denoiser, Painter, Step
+from muralist.schedule import Cosine
+from muralist.settings import setting, validate
+from muralist.stage import Stage, match_statistics, progression
+from muralist.views import Grid, Strided
+
+__all__ = ["DemoFusion"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoFusion:
+    """Du et al., 2024. Each scale starts from the last, enlarged, and is held to it at first.
+
+    At every step of the s-th stage: x is pulled to the enlarged last result at this noise level
+    (skip residual, c1); windows denoise the details (near) and s^2 subsamplings of the blurred
+    canvas denoise the whole (far); the canvas is near + c2 (far - near). c1, c2 and the blur fall
+    as cosines to the powers `cosine_scale_1`, `_2` and `_3`.
+    """
+
+    window: int | None = setting(None, "side of a window in latent cells; native if unset", low=1)
+    stride: int | None = setting(
+        None, "latent cells between windows; half a window if unset", low=1
+    )
+    jitter: int | None = setting(
+        None, "cells by which windows move at random; a quarter of the overlap if unset", low=0
+    )
+    cosine_scale_1: float = setting(3.0, "power of the skip residual's decay", low=0)
+    cosine_scale_2: float = setting(1.0, "power of the dilated path's decay", low=0)
+    cosine_scale_3: float = setting(1.0, "power of the blur's decay", low=0)
+    sigma: float = setting(
+        0.8, "first standard deviation of the blur, in cells", low=1e-3, high=100
+    )
+    crop_ids: Literal["canvas", "padded"] = setting(
+        "canvas", "crop coordinates of windows: true ones, or off by the jitter as released"
+    )
+    strength: float = setting(
+        1.0, "part of the steps that the stages after the first take, from the end", low=0, high=1
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+    def stages(self, model: Painter, size: Size) -> Iterator[Stage]:
+        first, *larger = progression(model.native, size)
+        yield Stage(size=first, denoiser=lambda _: model)
+        for factor, each in enumerate(larger, start=2):
+            yield Stage(
+                size=each,
+                denoiser=partial(self.denoiser, model, model, factor),
+                end=match_statistics,
+                strength=self.strength,
+            )
+
+    def denoiser(
+        self, model: Painter, local: Denoiser, factor: int, reference: Reference
+    ) -> Denoiser:
+        """The expression of one stage; `local` denoises the windows, `model` the subsamplings."""
+        windows = Grid.of(model.native, self.window, self.stride, self.jitter)
+        if self.crop_ids == "padded":
+            pad = windows.quarter_overlap
+            local = Relabelled(local, pad, pad)
+        near = Tiled(local, windows)
+        far = Filtered(Tiled(model, Strided(factor)), Blur(factor - 1, self.blur))
+        both = Blended(near, far, Cosine(self.cosine_scale_2))
+        return Steered(both, Residual(reference, Cosine(self.cosine_scale_1)))
+
+    def blur(self, step: Step) -> float:
+        """Standard deviation of the blur, in cells of the canvas."""
+        return self.sigma * (0.99 * Cosine(self.cosine_scale_3)(step) + 0.01)

@@ -1,0 +1,78 @@
+"""Checkpoints as denoisers: by name, or wrapped from a pipeline the user already has."""
+
+from typing import Any
+
+import torch
+
+from muralist.errors import ModelNotFound, UnsupportedModel
+from muralist.models.base import Card, Model
+from muralist.models.cards import ALIASES, card, card_of_configs, folder
+from muralist.models.sd import SD
+from muralist.models.sdxl import SDXL
+from muralist.models.toy import Toy
+
+__all__ = ["ALIASES", "SD", "SDXL", "Card", "Model", "Toy", "card", "load", "wrap"]
+
+_FAMILIES = {"sd": SD, "sdxl": SDXL}
+
+
+def load(
+    name: str = "shapes",
+    *,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> Model:
+    """A model by alias (`shapes`, `toy`, `sdxl`, `sd15`, `sd21`), diffusers folder or hub id.
+
+    Weights are read from safetensors only. The device is the best this machine has, the dtype
+    float16 on CUDA and float32 elsewhere, unless given.
+
+    Raises `ModelNotFound` or `UnsupportedModel`, with the remedy.
+    """
+    if name == "toy":
+        return Toy()
+    facts = card(name)
+    device = torch.device(device or _best_device())
+    dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
+    return _FAMILIES[facts.family](_pipeline(facts, dtype).to(device), facts, device)
+
+
+def wrap(pipe: Any, name: str | None = None) -> Model:
+    """A `StableDiffusionXLPipeline` or `StableDiffusionPipeline` as it is, with all it has loaded.
+
+    `name` is what pictures record as their model; by default where the pipeline came from.
+    """
+    source = name or str(getattr(pipe, "_name_or_path", "") or type(pipe).__name__)
+    try:
+        configs = {
+            "pipeline": {"_class_name": type(pipe).__name__},
+            "unet": pipe.unet.config,
+            "vae": pipe.vae.config,
+            "scheduler": {**pipe.scheduler.config, "_class_name": type(pipe.scheduler).__name__},
+        }
+    except AttributeError as error:
+        raise UnsupportedModel(
+            f"{type(pipe).__name__} is no pipeline of the supported ones"
+        ) from error
+    facts = card_of_configs(source, configs)
+    return _FAMILIES[facts.family](pipe, facts, pipe._execution_device)
+
+
+def _pipeline(facts: Card, dtype: torch.dtype) -> Any:
+    import diffusers
+
+    names = {"sd": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
+    architecture = getattr(diffusers, names[facts.family])
+    extra = {"safety_checker": None, "feature_extractor": None} if facts.family == "sd" else {}
+    try:
+        return architecture.from_pretrained(
+            folder(facts.name), dtype=dtype, use_safetensors=True, local_files_only=True, **extra
+        )
+    except (OSError, ValueError) as error:
+        raise ModelNotFound(f"{facts.name!r} could not be read: {error}") from error
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,70 @@
+"""What every checkpoint must offer, and what can be known of it before it is loaded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from muralist.canvas import Size
+from muralist.errors import BadRequest
+from muralist.query import Cond, Painter
+
+__all__ = ["Card", "Model"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """The facts of a model that requests are checked and plans are made with."""
+
+    name: str  # an alias, a folder, or a hub id: what `load` takes
+    family: str  # "sdxl", "sd" or "toy"
+    native: Size  # latent cells it was trained at
+    factor: int  # pixels per latent cell, along one side
+    channels: int  # of the latents
+    scheduler: Mapping[str, Any]  # a diffusers scheduler config
+    num_inference_steps: int = 50
+    guidance_scale: float = 7.5
+    decoder_width: int = 128  # channels of the decoder at full resolution
+
+    def latent(self, height: int, width: int) -> Size:
+        """The canvas of a picture of that many pixels.
+
+        Raises `BadRequest` where a side is not a positive multiple of the factor.
+        """
+        for name, pixels in (("height", height), ("width", width)):
+            if pixels < self.factor or pixels % self.factor:
+                near = max(round(pixels / self.factor), 1) * self.factor
+                raise BadRequest(
+                    f"{name} is {pixels} pixels; {self.name} paints positive multiples of"
+                    f" {self.factor}, {near} for example"
+                )
+        return Size(height // self.factor, width // self.factor)
+
+
+class Model(Painter, Protocol):
+    """A checkpoint: the network without guidance as a denoiser, and ways from text and to pixels.
+
+    Called with latents `B C H W` in float32, on any device, it answers there, in float32.
+    """
+
+    @property
+    def card(self) -> Card: ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where canvases are best kept."""
+        ...
+
+    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
+        """The conditioning of a prompt, and of what guidance leads away from."""
+        ...
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents `1 C H W` to pixels `1 3 fH fW`, 0 to 1, not clamped; differentiable."""
+        ...
+
+    def dropped(self, prompt: str) -> str:
+        """The end of the prompt that the text encoder has no room for; empty when all fits."""
+        ...

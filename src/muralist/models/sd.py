@@ -1,0 +1,43 @@
+"""Stable Diffusion 1 and 2."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from muralist.canvas import Size
+from muralist.models import unet
+from muralist.models.base import Card
+from muralist.query import Cond, Estimate, Query
+
+__all__ = ["SD"]
+
+
+@dataclass(frozen=True)
+class SD:
+    """A `StableDiffusionPipeline` as a denoiser."""
+
+    pipe: Any
+    card: Card
+    device: torch.device  # where it computes; under offloading its weights rest elsewhere
+
+    @property
+    def native(self) -> Size:
+        return self.card.native
+
+    def __call__(self, x: Tensor, q: Query) -> Estimate:
+        return unet.predict(self.pipe.unet, x, q, self.device)
+
+    @torch.no_grad()
+    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
+        given, without = self.pipe.encode_prompt(
+            prompt, self.device, 1, True, negative_prompt=negative_prompt
+        )
+        return Cond(given), Cond(without)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return unet.decode(self.pipe.vae, latents, self.device)
+
+    def dropped(self, prompt: str) -> str:
+        return unet.dropped(self.pipe.tokenizer, prompt)

@@ -1,0 +1,63 @@
+"""Stable Diffusion XL: size and crop ids from views."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from muralist.canvas import Size
+from muralist.models import unet
+from muralist.models.base import Card
+from muralist.query import Cond, Estimate, Query
+
+__all__ = ["SDXL"]
+
+
+@dataclass(frozen=True)
+class SDXL:
+    """A `StableDiffusionXLPipeline` as a denoiser."""
+
+    pipe: Any
+    card: Card
+    device: torch.device  # where it computes; under offloading its weights rest elsewhere
+
+    @property
+    def native(self) -> Size:
+        return self.card.native
+
+    def __call__(self, x: Tensor, q: Query) -> Estimate:
+        pooled = q.cond.rows(len(x)).pooled
+        assert pooled is not None, "SDXL conditioning has pooled embeddings"
+        added = {
+            "text_embeds": pooled.to(self.device, self.pipe.unet.dtype),
+            "time_ids": size_and_crop_ids(q, len(x), self.card.factor).to(self.device),
+        }
+        return unet.predict(self.pipe.unet, x, q, self.device, added)
+
+    @torch.no_grad()
+    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
+        given, without, pooled, pooled_without = self.pipe.encode_prompt(
+            prompt, device=self.device, negative_prompt=negative_prompt
+        )
+        return Cond(given, pooled), Cond(without, pooled_without)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return unet.decode(self.pipe.vae, latents, self.device)
+
+    def dropped(self, prompt: str) -> str:
+        return unet.dropped(self.pipe.tokenizer, prompt)
+
+
+def size_and_crop_ids(q: Query, rows: int, factor: int) -> Tensor:
+    """SDXL's six numbers a row, in pixels: original size, crop top and left, target size.
+
+    Both sizes are the finished picture's, at every stage (Podell et al., 2023, sec. 2.2, as used
+    by DemoFusion). The crop is where the view lies, and negative where it hangs over; a view that
+    samples the whole canvas, or no view at all, is not cropped.
+    """
+    size = [q.picture.height * factor, q.picture.width * factor]
+    crops = [
+        [view.top * factor, view.left * factor] if view.step == 1 else [0, 0] for view in q.views
+    ]
+    return torch.tensor([[*size, *crop, *size] for crop in crops or [[0, 0]] * rows])

@@ -1,0 +1,79 @@
+"""What a request will cost, found by asking its own stages of a blank network."""
+
+from dataclasses import dataclass
+
+import torch
+
+from muralist.canvas import Size
+from muralist.guides import Reference
+from muralist.models.blank import NO_TEXT, Asked, Blank, once
+from muralist.query import Query
+from muralist.request import Request
+from muralist.stage import Stage
+
+__all__ = ["CANVASES", "Plan", "StagePlan", "plan"]
+
+CANVASES = 10  # canvas-sized float32 tensors alive at once, at most; a test counts them
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage: its canvas in latent cells, and what its steps ask of the network."""
+
+    size: Size
+    steps: int
+    evaluations: int  # views asked about, all steps together; a guided view counts once
+    samples: int  # rows through the network; a guided view is two
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All stages of a request."""
+
+    stages: tuple[StagePlan, ...]
+    canvas_bytes: int  # all canvases of the last stage together, at most
+
+    @property
+    def evaluations(self) -> int:
+        return sum(stage.evaluations for stage in self.stages)
+
+    @property
+    def samples(self) -> int:
+        return sum(stage.samples for stage in self.stages)
+
+
+def plan(request: Request) -> Plan:
+    """The stages, network evaluations and canvas memory of a request.
+
+    Nothing is loaded: every step of every stage runs, on tensors without data.
+    """
+    network = Blank(request.card.native)
+    asked = Asked(request.guided(network))
+    stages = []
+    for number, stage in enumerate(request.method.stages(asked, request.size), start=1):
+        asked.views.clear()
+        network.rows.clear()
+        steps = _dry_run(request, stage, number)
+        stages.append(StagePlan(stage.size, steps, sum(asked.views), sum(network.rows)))
+    cells = request.size.area * request.card.channels
+    return Plan(tuple(stages), canvas_bytes=CANVASES * cells * 4)
+
+
+def _dry_run(request: Request, stage: Stage, number: int) -> int:
+    x = torch.empty(1, request.card.channels, *stage.size, device="meta")
+    denoise = stage.denoiser(Reference(x, x))
+    steps = request.schedule.entered(stage.strength).steps
+    for step in steps:
+        denoise(
+            x,
+            Query(
+                step=step,
+                cond=NO_TEXT,
+                negative=NO_TEXT,
+                canvas=stage.size,
+                picture=request.size,
+                stage=number,
+                run=once,
+            ),
+        )
+    return len(steps)

@@ -1,0 +1,164 @@
+"""When and what: the question put to a denoiser, its answer, and the seams between the parts."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol, TypeAlias
+
+import torch
+from torch import Tensor
+
+from muralist.canvas import Size, View, gather
+
+__all__ = [
+    "Cond",
+    "Denoiser",
+    "Estimate",
+    "Fusion",
+    "Guide",
+    "Painter",
+    "Part",
+    "Query",
+    "Ramp",
+    "Runner",
+    "Step",
+    "Views",
+    "seeded",
+    "together",
+]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One move along the schedule: x = alpha * x0 + sigma * noise, at this level and the next.
+
+    A network's output leads to x0 = carry * x - gain * output, which is all in which networks
+    that predict noise (1/alpha, sigma/alpha), velocity (alpha, sigma) or flow (1, sigma) differ.
+    """
+
+    index: int
+    count: int
+    timestep: float  # as the network is told, 0 to 1000 for most
+    t: float  # as a fraction of the training schedule: 1 is noise, 0 is the picture
+    alpha: float
+    sigma: float
+    alpha_next: float
+    sigma_next: float
+    carry: float
+    gain: float
+
+
+@dataclass(frozen=True)
+class Cond:
+    """What to draw: one row per row of the batch, or a single row for all of them."""
+
+    embeds: Tensor  # rows, tokens, width
+    pooled: Tensor | None = None  # rows, width; None where the family has none
+
+    def rows(self, count: int) -> "Cond":
+        """`count` rows: a single row is repeated without copying."""
+        if len(self.embeds) == count:
+            return self
+        pooled = None if self.pooled is None else self.pooled.expand(count, -1)
+        return Cond(self.embeds.expand(count, -1, -1), pooled)
+
+    def then(self, other: "Cond") -> "Cond":
+        """These rows, followed by `other`'s."""
+        if self.pooled is None or other.pooled is None:
+            return Cond(torch.cat([self.embeds, other.embeds]))
+        return Cond(torch.cat([self.embeds, other.embeds]), torch.cat([self.pooled, other.pooled]))
+
+
+class Estimate(NamedTuple):
+    """Where we stand (x) and where it leads (x0), both `B C H W`."""
+
+    x: Tensor
+    x0: Tensor
+
+    def noise(self, step: Step) -> Tensor:
+        """The noise that turns x0 into x at this level."""
+        return (self.x - step.alpha * self.x0) / step.sigma
+
+    def moved_to(self, x: Tensor, step: Step) -> "Estimate":
+        """The same network output, carried to another x."""
+        return Estimate(x, self.x0 + (x - self.x) * step.carry)
+
+    def lerp(self, other: "Estimate", weight: Tensor | float) -> "Estimate":
+        """A mix: this where `weight` is 0, `other` where it is 1."""
+        x, x0 = (a + (b - a) * weight for a, b in zip(self, other, strict=True))
+        return Estimate(x, x0)
+
+    def split(self, size: int) -> Iterator["Estimate"]:
+        """Consecutive groups of `size` rows."""
+        pairs = zip(self.x.split(size), self.x0.split(size), strict=True)
+        return (Estimate(x, x0) for x, x0 in pairs)
+
+
+class Denoiser(Protocol):
+    """Estimates the clean picture behind x, `B C H W`, one row per view of the query."""
+
+    def __call__(self, x: Tensor, q: "Query", /) -> Estimate: ...
+
+
+class Painter(Denoiser, Protocol):
+    """A denoiser that knows the sizes it was trained for: what a method composes with."""
+
+    @property
+    def native(self) -> Size:
+        """Latent cells of a picture as in training."""
+        ...
+
+
+Part: TypeAlias = tuple[View, Estimate]
+Views: TypeAlias = Callable[["Query"], Sequence[View]]
+Guide: TypeAlias = Callable[[Tensor, "Query"], Tensor]
+Ramp: TypeAlias = Callable[[Step], float]
+
+
+class Fusion(Protocol):
+    """Makes one canvas-sized estimate of the views' estimates; `like` gives shape and device."""
+
+    def __call__(self, parts: Iterable[Part], like: Tensor, /) -> Estimate: ...
+
+
+class Runner(Protocol):
+    """Has `inner` denoise every view of the canvas x, and answers in the order of the views."""
+
+    def __call__(
+        self, inner: Denoiser, x: Tensor, q: "Query", views: Sequence[View], /
+    ) -> Iterator[Part]: ...
+
+
+def together(inner: Denoiser, x: Tensor, q: "Query", views: Sequence[View]) -> Iterator[Part]:
+    """The plainest runner: all views in one batch."""
+    answers = inner(gather(x, views), q.at(views))
+    return zip(views, answers.split(1), strict=True)
+
+
+@dataclass(frozen=True)
+class Query:
+    """Everything a denoiser may know besides x: when, what, and where."""
+
+    step: Step
+    cond: Cond
+    canvas: Size  # of the stage being painted
+    picture: Size  # of the finished picture: what size conditioning is told
+    negative: Cond | None = None  # guidance leads away from it
+    views: tuple[View, ...] = ()  # one per row of the batch; empty for the whole canvas
+    seed: int = 0
+    stage: int = 1
+    run: Runner = together
+
+    def at(self, views: Sequence[View]) -> "Query":
+        """The same question about these views."""
+        return replace(self, views=tuple(views))
+
+    def rng(self, purpose: str) -> torch.Generator:
+        """The same numbers for the same seed, stage, step and purpose, on any machine."""
+        return seeded(self.seed, f"stage-{self.stage}/step-{self.step.index}/{purpose}")
+
+
+def seeded(seed: int, purpose: str) -> torch.Generator:
+    """A CPU generator that is a function of the seed and of what the numbers are for."""
+    digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)

@@ -1,0 +1,146 @@
+"""A dataclass's fields as settings: with help and range, from text, to JSON and back."""
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from muralist.errors import BadRequest
+
+__all__ = ["Setting", "from_json", "parsed", "setting", "settings_of", "to_json", "validate"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field: what it means, what it may be."""
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+    low: float
+    high: float
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        return typing.get_args(self.type) if typing.get_origin(self.type) is Literal else ()
+
+    @property
+    def optional(self) -> bool:
+        return type(None) in typing.get_args(self.type)
+
+    @property
+    def kind(self) -> Any:
+        """The plain type: int of `int | None`, str of a choice of strings."""
+        if self.choices:
+            return type(self.choices[0])
+        plain = [kind for kind in typing.get_args(self.type) if kind is not type(None)]
+        return plain[0] if plain else self.type
+
+    @property
+    def allowed(self) -> str:
+        """The range in words."""
+        if self.choices:
+            return " or ".join(map(str, self.choices))
+        if self.kind is bool:
+            return "true or false"
+        name = {int: "a whole number", float: "a number"}.get(self.kind, str(self.kind.__name__))
+        if (self.low, self.high) == (-math.inf, math.inf):
+            return name
+        if self.high == math.inf:
+            return f"{name} of at least {self.low:g}"
+        return f"{name} from {self.low:g} to {self.high:g}"
+
+    def check(self, value: Any) -> None:
+        """Raises `BadRequest` for a value of another type or outside the range."""
+        if value is None and self.optional:
+            return
+        if self.choices:
+            fits = value in self.choices
+        elif self.kind is bool or isinstance(value, bool):
+            fits = self.kind is bool and isinstance(value, bool)
+        elif self.kind in (int, float):
+            kinds = (int, float) if self.kind is float else int
+            fits = isinstance(value, kinds) and self.low <= value <= self.high
+        else:
+            fits = isinstance(value, self.kind)
+        if not fits or value in (math.inf, -math.inf):
+            raise BadRequest(f"{self.name} is {value!r}; {self.allowed} is needed")
+
+    def read(self, text: str) -> Any:
+        """A value from what was typed."""
+        if self.optional and text.lower() in ("none", "auto", ""):
+            return None
+        if self.kind is bool:
+            words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+            value = words.get(text.lower(), text)
+        else:
+            try:
+                value = self.kind(text)
+            except ValueError:
+                value = text
+        self.check(value)
+        return value
+
+
+def setting(default: Any, help: str, *, low: float = -math.inf, high: float = math.inf) -> Any:
+    """A dataclass field with its meaning and its range, both ends allowed."""
+    return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high})
+
+
+def settings_of(cls: type) -> list[Setting]:
+    """The settings of a dataclass, in the order of its fields."""
+    kinds = typing.get_type_hints(cls)
+    return [
+        Setting(
+            name=field.name,
+            type=_plain(kinds[field.name]),
+            default=field.default,
+            help=field.metadata.get("help", ""),
+            low=field.metadata.get("low", -math.inf),
+            high=field.metadata.get("high", math.inf),
+        )
+        for field in dataclasses.fields(cls)
+    ]
+
+
+def _plain(kind: Any) -> Any:
+    return kind if not isinstance(kind, types.UnionType) else typing.Union[typing.get_args(kind)]  # noqa: UP007
+
+
+def validate(instance: Any) -> None:
+    """Raises `BadRequest` naming the first field whose value is not allowed."""
+    for known in settings_of(type(instance)):
+        known.check(getattr(instance, known.name))
+
+
+def parsed(cls: type[T], given: Mapping[str, str]) -> T:
+    """An instance from name and text pairs, as typed on a command line."""
+    known = {one.name: one for one in settings_of(cls)}
+    _refuse_unknown(cls, given, known)
+    return cls(**{name: known[name].read(text) for name, text in given.items()})
+
+
+def to_json(instance: Any) -> dict[str, Any]:
+    """Fields as JSON values."""
+    return dataclasses.asdict(instance)
+
+
+def from_json(cls: type[T], given: Mapping[str, Any]) -> T:
+    """The instance whose `to_json` this is; fields left out keep their defaults."""
+    _refuse_unknown(cls, given, {one.name for one in settings_of(cls)})
+    return cls(**given)
+
+
+def _refuse_unknown(cls: type, given: Mapping[str, Any], known: Any) -> None:
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
+            raise BadRequest(f"{cls.__name__} has no setting {name!r}; {hint}")

@@ -1,0 +1,70 @@
+"""Estimate to next x: the solvers, written in pairs (x, x0) so that they serve every family.
+
+All of them are affine in the pair with coefficients shared over space, hence fusing views and
+then stepping the canvas once equals stepping every view and then fusing. A solver keeps no state:
+what it must remember (one estimate, at most) it returns, and is given back at the next step.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from torch import Tensor
+
+from muralist.query import Estimate, Step
+
+__all__ = ["DPMSolverPP2M", "Memory", "Solver", "ddim", "euler"]
+
+
+class Memory(NamedTuple):
+    """What a multistep solver looks back on."""
+
+    x0: Tensor
+    step: Step
+
+
+Solver: TypeAlias = Callable[[Estimate, Step, Memory | None], tuple[Tensor, Memory | None]]
+
+
+def ddim(estimate: Estimate, step: Step, memory: Memory | None = None) -> tuple[Tensor, None]:
+    """DDIM without noise (Song et al., 2021, eq. 12 with eta 0)."""
+    return step.alpha_next * estimate.x0 + step.sigma_next * estimate.noise(step), None
+
+
+def euler(estimate: Estimate, step: Step, memory: Memory | None = None) -> tuple[Tensor, None]:
+    """Euler on the probability flow (Karras et al., 2022, without churn).
+
+    In the variable x / alpha over sigma / alpha for networks of noise and velocity, in x over
+    sigma for flow. Both are the DDIM update, in another order of operations.
+    """
+    return ddim(estimate, step)
+
+
+@dataclass(frozen=True)
+class DPMSolverPP2M:
+    """DPM-Solver++(2M), midpoint (Lu et al., 2022, alg. 2): a line through the last two x0."""
+
+    first_order_last: bool = True  # the last step trusts only the last estimate
+
+    def __call__(
+        self, estimate: Estimate, step: Step, memory: Memory | None = None
+    ) -> tuple[Tensor, Memory]:
+        last = step.index == step.count - 1
+        x0 = estimate.x0
+        if memory is not None and not (last and self.first_order_last):
+            back = _log_snr(step) - _log_snr(memory.step)
+            ahead = _log_snr_next(step) - _log_snr(step)
+            x0 = x0 + (x0 - memory.x0) * (0.5 * ahead / back)
+        shrink = step.sigma_next / step.sigma
+        fade = shrink * step.alpha / step.alpha_next  # exp(-h)
+        x = shrink * estimate.x + step.alpha_next * (1 - fade) * x0
+        return x, Memory(estimate.x0, step)
+
+
+def _log_snr(step: Step) -> float:
+    return math.log(step.alpha / step.sigma) if step.alpha else -math.inf
+
+
+def _log_snr_next(step: Step) -> float:
+    return math.log(step.alpha_next / step.sigma_next) if step.sigma_next else math.inf

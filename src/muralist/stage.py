@@ -1,0 +1,69 @@
+"""One resolution of a method, and what happens between two of them."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from muralist.canvas import Size
+from muralist.guides.reference import Reference
+from muralist.query import Denoiser, Painter
+
+__all__ = ["Method", "Stage", "bicubic", "keep", "match_statistics", "progression"]
+
+
+def bicubic(latents: Tensor, size: Size) -> Tensor:
+    """Latents `1 C H W` enlarged as they are; the interpolation of the published DemoFusion."""
+    return F.interpolate(latents, size=tuple(size), mode="bicubic", align_corners=False)
+
+
+def keep(latents: Tensor, first: Tensor) -> Tensor:
+    """The stage's result as it is."""
+    return latents
+
+
+def match_statistics(latents: Tensor, first: Tensor) -> Tensor:
+    """Mean and standard deviation of all latents set to those of the first stage's result."""
+    return (latents - latents.mean()) / latents.std() * first.std() + first.mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """How to start from what came before, who denoises, and what is made of the result.
+
+    The first stage starts from noise. Every other enlarges the last result (`begin`), noises it
+    to the level of its first step, and hands its denoiser the trajectory between the two. With
+    `strength` below 1 only that last part of the steps is taken, as in diffusers' image-to-image.
+    """
+
+    size: Size
+    denoiser: Callable[[Reference], Denoiser]
+    begin: Callable[[Tensor, Size], Tensor] = bicubic
+    end: Callable[[Tensor, Tensor], Tensor] = keep
+    strength: float = 1.0
+
+
+class Method(Protocol):
+    """A paper: settings as fields of a frozen dataclass, stages as expressions."""
+
+    def stages(self, model: Painter, size: Size, /) -> Iterator[Stage]:
+        """The stages that end at a canvas of `size`; listable before anything is painted."""
+        ...
+
+
+def progression(native: Size, size: Size) -> list[Size]:
+    """Sizes from native to final, each one native side longer (DemoFusion, progressive upscaling).
+
+    All have the final ratio, rounded down to whole cells; the first fits within the native size,
+    and the last is the final size even where that is no whole multiple of the native one.
+    """
+    ratio = max(Fraction(size.height, native.height), Fraction(size.width, native.width))
+    smaller = [
+        Size(max(int(size.height * s / ratio), 1), max(int(size.width * s / ratio), 1))
+        for s in range(1, math.ceil(ratio))
+    ]
+    return [*smaller, size]

@@ -1,0 +1,90 @@
+"""Overlapping windows, jittered or closed into a ring."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from muralist.canvas import Size, View
+from muralist.errors import BadRequest
+from muralist.query import Query
+
+__all__ = ["Grid"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Windows a stride apart, the last ones moved back to end at the border, in reading order.
+
+    An axis shorter than the window is seen whole. `jitter` moves every window by up to so many
+    cells, drawn anew at each step (DemoFusion, random jitter); windows at a border move only
+    outwards, where they hang over, so that every cell stays covered. With `wrap` the columns close
+    into a ring and windows go round it, so that a panorama has no border.
+
+    `window` is in latent cells; `stride` is 1 to the shorter side of the window; `jitter` is at
+    least 0.
+    """
+
+    window: Size
+    stride: int
+    jitter: int = 0
+    wrap: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.stride <= min(self.window):
+            raise BadRequest(
+                f"stride is {self.stride} latent cells; 1 to {min(self.window)} (the window) leave"
+                " no gap"
+            )
+        if self.jitter < 0:
+            raise BadRequest(f"jitter is {self.jitter} latent cells; 0 or more are possible")
+
+    @classmethod
+    def of(
+        cls,
+        native: Size,
+        window: int | None,
+        stride: int | None,
+        jitter: int | None = 0,
+        wrap: bool = False,
+    ) -> "Grid":
+        """Unset: native windows, half a window apart, jittered by a quarter of their overlap."""
+        size = Size(window, window) if window else native
+        grid = cls(size, stride or max(min(size) // 2, 1), jitter or 0, wrap)
+        return replace(grid, jitter=grid.quarter_overlap) if jitter is None else grid
+
+    @property
+    def quarter_overlap(self) -> int:
+        """DemoFusion's jitter, and the frame its published code adds to crop coordinates."""
+        return (min(self.window) - self.stride) // 4
+
+    def __call__(self, q: Query) -> list[View]:
+        rng = q.rng("jitter")
+        height = min(self.window.height, q.canvas.height)
+        width = min(self.window.width, q.canvas.width)
+        wrap = self.wrap and q.canvas.width > width
+        return [
+            View(
+                self._nudged(top, height, q.canvas.height, rng),
+                self._nudged(left, width, q.canvas.width, rng, free=wrap),
+                height,
+                width,
+                wrap=wrap,
+            )
+            for top in self._starts(height, q.canvas.height)
+            for left in self._starts(width, q.canvas.width, wrap)
+        ]
+
+    def _starts(self, window: int, extent: int, wrap: bool = False) -> list[int]:
+        if wrap:
+            return list(range(0, extent, self.stride))
+        last = extent - window
+        return [*range(0, last, self.stride), last]
+
+    def _nudged(
+        self, at: int, window: int, extent: int, rng: torch.Generator, free: bool = False
+    ) -> int:
+        if not self.jitter:
+            return at
+        low = -self.jitter if free or at + window < extent else 0
+        high = self.jitter if free or at > 0 else 0
+        return at + int(torch.randint(low, high + 1, (), generator=rng))
