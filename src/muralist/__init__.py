@@ -15,8 +15,9 @@ Methods are expressions of denoisers: DemoFusion, for one, is
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+from muralist.version import __version__
 
 if TYPE_CHECKING:
     from muralist.errors import (
@@ -62,11 +63,6 @@ __all__ = [
     "plan",
     "wrap",
 ]
-
-try:
-    __version__ = version("muralist")
-except PackageNotFoundError:  # a source tree that is not installed
-    __version__ = "0"
 
 _HOMES = {
     "errors": "BadRequest ModelNotFound MuralistError NotFinite UnsupportedModel",

@@ -24,6 +24,7 @@ from muralist.request import Request
 from muralist.run import Batches
 from muralist.schedule import Schedule
 from muralist.stage import Method, Stage
+from muralist.version import __version__
 
 __all__ = ["Noise", "PromptTooLong", "generate", "paint"]
 
@@ -127,7 +128,7 @@ def _finished(done: list[Painted], model: Model, request: Request) -> Iterator[A
         place(pixels, tile)
         yield TileDone(number, count)
     image = Image.fromarray(pixels)
-    settings = {"muralist": _version(), **request.to_json()}
+    settings = {"muralist": __version__, **request.to_json()}
     return Picture([*done[:-1], replace(last, _decode=lambda: image)], settings)
 
 
@@ -143,12 +144,6 @@ def _started_from(latents: Tensor, rest: Noise) -> Noise:
         return latents if purpose == "base" else rest(purpose, shape)
 
     return drawn
-
-
-def _version() -> str:
-    from muralist import __version__
-
-    return __version__
 
 
 class PaintSettings(TypedDict, total=False):
@@ -201,9 +196,9 @@ def paint(
 
     `height` and `width` are pixels, multiples of the model's factor; four native sides each if
     unset. `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
-    `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many views the network sees at
-    once. `latents` (`1 C H W`, standard normal, of the first stage) and `noise(purpose, shape)`
-    replace what the seed would draw. `callback` gets every event as it happens.
+    `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many
+    views the network sees at once. `latents` (`1 C H W`, standard normal, of the first stage) and
+    `noise(purpose, shape)` replace what the seed would draw. `callback` gets every event as it happens.
 
     Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
     """
@@ -211,7 +206,6 @@ def paint(
         raise BadRequest("give seed or generator, not both")
     if generator is not None:
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    model = load(model) if isinstance(model, str) and not isinstance(prompt, str) else model
     several = [prompt] if isinstance(prompt, str) else list(prompt)
     negatives = negative_prompt
     if negatives is None or isinstance(negatives, str):
@@ -236,7 +230,10 @@ def paint(
         )
         for number, (each, negative) in enumerate(zip(several, negatives, strict=True))
     ]
-    pictures = [_painted_whole(each, noise, latents, callback) for each in requests]
+    loaded = load(model) if isinstance(model, str) else model
+    pictures = [
+        _painted_whole(replace(each, model=loaded), noise, latents, callback) for each in requests
+    ]
     return pictures[0] if isinstance(prompt, str) else pictures
 
 

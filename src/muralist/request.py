@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -122,11 +122,16 @@ class Request:
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> "Request":
         """The request whose `to_json` this is."""
-        known = dict(given)
-        known.pop("muralist", None)  # the version that wrote it
-        try:
-            known["method"] = method_from_json(known["method"])
-            known["guidance_interval"] = tuple(known["guidance_interval"])
-            return cls(**known)
-        except (KeyError, TypeError) as error:
-            raise BadRequest(f"these are no settings of a picture: {error}") from error
+        return cls(**cls.arguments(given))
+
+    @classmethod
+    def arguments(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments that make the request whose `to_json` this is."""
+        known = {field.name for field in fields(cls)} & set(given)
+        if not {"model", "prompt", "method"} <= known:
+            raise BadRequest("these are no settings of a picture")
+        arguments = {name: given[name] for name in known}
+        arguments["method"] = method_from_json(given["method"])
+        if "guidance_interval" in arguments:
+            arguments["guidance_interval"] = tuple(given["guidance_interval"])
+        return arguments

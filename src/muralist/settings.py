@@ -120,11 +120,12 @@ def validate(instance: Any) -> None:
         known.check(getattr(instance, known.name))
 
 
-def parsed(cls: type[T], given: Mapping[str, str]) -> T:
-    """An instance from name and text pairs, as typed on a command line."""
+def parsed(cls: type[T], given: Mapping[str, str], base: T | None = None) -> T:
+    """An instance from name and text pairs, as typed on a command line, over those of `base`."""
     known = {one.name: one for one in settings_of(cls)}
     _refuse_unknown(cls, given, known)
-    return cls(**{name: known[name].read(text) for name, text in given.items()})
+    before = {} if base is None else {name: getattr(base, name) for name in known}
+    return cls(**before | {name: known[name].read(text) for name, text in given.items()})
 
 
 def to_json(instance: Any) -> dict[str, Any]:

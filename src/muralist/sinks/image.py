@@ -31,12 +31,13 @@ def check_writable(path: str | Path, height: int = 1, width: int = 1) -> Path:
     name, longest = _ENDINGS[path.suffix.lower()]
     if max(height, width) > longest:
         raise BadRequest(f"{name} holds at most {longest} pixels a side, not {max(height, width)}")
-    folder = path.parent
     if path.is_dir():
         raise BadRequest(f"{path} is a folder; a file name is needed")
-    existing = next(part for part in (folder, *folder.absolute().parents) if part.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise BadRequest(f"{path} cannot be written: {existing} is not a writable folder")
+    existing = next(part for part in path.absolute().parents if part.exists())
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        raise BadRequest(f"{path} cannot be written: {existing}: {error.strerror}") from error
     return path
 
 

@@ -1,0 +1,5 @@
+"""`python -m muralist`, the command line."""
+
+from muralist.cli import main
+
+main()

@@ -1,0 +1,261 @@
+"""Commands, and one sentence with exit code 2 for everything that cannot be done."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+from cyclopts import App, CycloptsError, Parameter
+
+from muralist.errors import BadRequest, ModelNotFound, MuralistError, UnsupportedModel
+from muralist.version import __version__
+
+if TYPE_CHECKING:
+    from muralist.request import Request
+
+__all__ = ["app", "main"]
+
+app = App(
+    name="muralist",
+    help="Paints pictures far larger than the model was trained for, without training.",
+    help_format="plaintext",
+    version=__version__,
+    suppress_keyboard_interrupt=False,
+)
+
+Model = Annotated[
+    str, Parameter(help="shapes (which the package holds), toy, sdxl, sd15, sd21, folder or hub id")
+]
+Size = Annotated[str | None, Parameter(help="width x height in pixels, 512x512 for example")]
+Method = Annotated[str, Parameter(help="a name that `muralist methods` lists")]
+Set = Annotated[
+    list[str] | None,
+    Parameter(name="--set", negative="", help="NAME=VALUE, a setting of the method; repeatable"),
+]
+Json = Annotated[bool, Parameter(negative="", help="one JSON object a line, for machines")]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs a command line and exits: 0 done, 1 failed while painting, 2 refused, 130 Ctrl-C."""
+    _quiet_libraries()
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except (BadRequest, CycloptsError, ModelNotFound, UnsupportedModel) as error:
+        _stop(error, 2)
+    except MuralistError as error:
+        _stop(error, 1)
+    except KeyboardInterrupt:
+        _stop("stopped; finished stages are kept where --stages put them", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _stop(error, 1)
+    sys.exit(0)
+
+
+@app.command
+def paint(
+    prompt: Annotated[str | None, Parameter(help="what to paint")] = None,
+    /,
+    *,
+    out: Annotated[
+        Path | None, Parameter(help="PNG, JPEG or WebP file; picture.png if unset")
+    ] = None,
+    size: Size = None,
+    model: Model | None = None,
+    method: Method | None = None,
+    set_: Set = None,
+    negative_prompt: Annotated[str | None, Parameter(help="what to lead away from")] = None,
+    steps: Annotated[int | None, Parameter(help="denoising steps of every stage")] = None,
+    guidance_scale: Annotated[
+        float | None, Parameter(help="how strongly the prompt leads; 1 and less is off")
+    ] = None,
+    guidance_rescale: Annotated[
+        float | None, Parameter(help="0 to 1, against overexposure at high scales")
+    ] = None,
+    seed: Annotated[int | None, Parameter(help="every random number follows from it")] = None,
+    batch_size: Annotated[
+        int, Parameter(help="views the network sees at once: memory and speed, not the picture")
+    ] = 16,
+    stages: Annotated[
+        Path | None, Parameter(help="folder for every stage's picture, as it appears")
+    ] = None,
+    like: Annotated[
+        Path | None, Parameter(help="a picture of muralist's, whose settings are the defaults")
+    ] = None,
+    device: Annotated[str | None, Parameter(help="cuda, mps or cpu; the best if unset")] = None,
+    dtype: Annotated[
+        str | None, Parameter(help="float32, float16 or bfloat16; what suits the device if unset")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Paint a picture from a prompt."""
+    from muralist.cli import show
+    from muralist.sinks import check_writable
+
+    request = _request(
+        _liked(like),
+        prompt=prompt,
+        size=size,
+        model=model,
+        method=method,
+        set=set_,
+        negative_prompt=negative_prompt,
+        num_inference_steps=steps,
+        guidance_scale=guidance_scale,
+        guidance_rescale=guidance_rescale,
+        seed=seed,
+        batch_size=batch_size,
+    )
+    if like is None and prompt is None:
+        raise BadRequest('there is no prompt; give one, for example "a red circle"')
+    pixels = request.size.times(request.card.factor)
+    target = check_writable(out or _free(Path("picture.png")), *pixels)
+    if stages is not None:
+        check_writable(stages / "stage-1.png")
+    reader = show.lines if json else show.progress
+    reader(_loaded(request, device, dtype), target, stages)
+
+
+@app.command
+def plan(
+    method: Method = "demofusion",
+    /,
+    *,
+    size: Size = None,
+    model: Model = "shapes",
+    set_: Set = None,
+    steps: Annotated[int | None, Parameter(help="denoising steps of every stage")] = None,
+    guidance_scale: Annotated[
+        float | None, Parameter(help="1 and less halves what goes through the network")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what a picture will cost, before painting it: stages, network calls, memory."""
+    from muralist.cli import show
+
+    show.plan(
+        _request(
+            {},
+            model=model,
+            size=size,
+            method=method,
+            set=set_,
+            num_inference_steps=steps,
+            guidance_scale=guidance_scale,
+        ),
+        json,
+    )
+
+
+@app.command
+def methods(
+    name: Annotated[str | None, Parameter(help="one method; all if unset")] = None,
+    /,
+    *,
+    json: Json = False,
+) -> None:
+    """List the methods with their settings, defaults and papers."""
+    from muralist.cli import show
+    from muralist.methods import METHODS, method_named
+
+    show.methods({name: method_named(name)} if name else dict(METHODS), json)
+
+
+@app.command
+def info(
+    picture: Annotated[Path, Parameter(help="a picture that muralist painted")],
+    /,
+    *,
+    json: Json = False,
+) -> None:
+    """Print the settings a picture was painted with."""
+    from muralist.cli import show
+    from muralist.sinks import read_settings
+
+    show.settings(read_settings(picture), json)
+
+
+def _request(liked: dict[str, Any], **given: Any) -> "Request":
+    """The request of what was typed, over the settings of a picture to be like."""
+    from muralist.request import Request
+
+    given = {name: value for name, value in given.items() if value is not None}
+    known = {**liked, **_method(liked, given.pop("method", None), given.pop("set", [])), **given}
+    if "size" in known:
+        known["width"], known["height"] = _parsed_size(known.pop("size"))
+    return Request(**known)
+
+
+def _liked(picture: Path | None) -> dict[str, Any]:
+    """The arguments of the request that painted a picture."""
+    from muralist.request import Request
+    from muralist.sinks import read_settings
+
+    return {} if picture is None else Request.arguments(read_settings(picture))
+
+
+def _method(liked: dict[str, Any], name: str | None, pairs: list[str]) -> dict[str, Any]:
+    from muralist.methods import METHODS, method_named
+    from muralist.settings import parsed
+
+    old = liked.get("method")
+    cls = method_named(name) if name else type(old) if old else METHODS["demofusion"]
+    typed = dict(_pair(pair) for pair in pairs)
+    return {"method": parsed(cls, typed, base=old if type(old) is cls else None)}
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise BadRequest(f"--set {text} has no value; NAME=VALUE is needed")
+    return name.strip().replace("-", "_"), value.strip()
+
+
+def _parsed_size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.strip().isdecimal() and height.strip().isdecimal()):
+        raise BadRequest(f"size is {text!r}; WIDTHxHEIGHT in pixels is needed, 512x512 for example")
+    return int(width), int(height)
+
+
+def _loaded(request: "Request", device: str | None, dtype: str | None) -> "Request":
+    import torch
+
+    from muralist.models import load
+
+    kinds = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    if dtype is not None and dtype not in kinds:
+        raise BadRequest(f"dtype is {dtype!r}; {', '.join(kinds)} are possible")
+    try:
+        chosen = None if device is None else torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split(". ")[0]
+        raise BadRequest(f"device {device!r} is not to be had here: {reason}") from error
+    model = load(str(request.model), device=chosen, dtype=None if dtype is None else kinds[dtype])
+    return replace(request, model=model)
+
+
+def _free(path: Path) -> Path:
+    """The path, or the first numbered one beside it that does not exist."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_stem(f"{path.stem}-{number}")
+    return free
+
+
+def _stop(reason: object, code: int) -> NoReturn:
+    sentence = " ".join(str(reason).split())
+    print(f"muralist: {sentence}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _quiet_libraries() -> None:
+    """The libraries' own bars and hints would tear ours; errors still speak."""
+    for name in ("TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY", "HF_HUB_VERBOSITY"):
+        os.environ.setdefault(name, "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

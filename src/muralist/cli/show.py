@@ -1,0 +1,205 @@
+"""Events on a terminal, or as JSON lines."""
+
+import json
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDone
+from muralist.generation import PromptTooLong, generate
+from muralist.picture import Painted, Picture
+from muralist.planning import Plan
+from muralist.planning import plan as planned
+from muralist.request import Request
+from muralist.settings import settings_of
+from muralist.sinks import save
+
+__all__ = ["lines", "methods", "plan", "progress", "settings"]
+
+
+def progress(request: Request, out: Path, stages: Path | None) -> None:
+    """Paints with a bar on the terminal: stage, step and time left, weighed by what each costs."""
+    began, console = time.monotonic(), Console(stderr=True)
+    cost = planned(request)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with _warnings_to(console), Progress(*columns, console=console) as bar:
+        task = bar.add_task("preparing", total=cost.evaluations)
+        for event in _saving(request, out, stages):
+            description, done = _said(event, cost)
+            bar.update(task, description=description, advance=done)
+    pixels = request.size.times(request.card.factor)
+    print(f"{out}: {pixels} pixels, seed {request.seed}, {time.monotonic() - began:.1f} s")
+
+
+def _said(event: Event, cost: Plan) -> tuple[str | None, float]:
+    """What the bar reads, and how many network evaluations it moves on."""
+    if isinstance(event, Ticked):
+        stage = cost.stages[event.stage - 1]
+        words = f"stage {event.stage} of {len(cost.stages)} ({stage.size} latents)"
+        return f"{words}, step {event.step} of {event.steps}", stage.evaluations / event.steps
+    if isinstance(event, TileDone):
+        return f"decoding, tile {event.tile} of {event.tiles}", 0
+    return ("done" if isinstance(event, Finished) else None), 0
+
+
+def lines(request: Request, out: Path, stages: Path | None) -> None:
+    """Paints and prints a JSON object for the start, every step, every stage, and the end."""
+    began = time.monotonic()
+    with _warnings_to(Console(stderr=True)):
+        for event in _saving(request, out, stages):
+            if said := _as_json(event, out):
+                seconds = round(time.monotonic() - began, 3)
+                print(json.dumps({**said, "seconds": seconds}), flush=True)
+
+
+def _as_json(event: Event, out: Path) -> dict[str, Any] | None:
+    match event:
+        case Started(sizes=sizes, steps=steps):
+            stages = [
+                {"height": size.height, "width": size.width, "steps": count}
+                for size, count in zip(sizes, steps, strict=True)
+            ]
+            return {"event": "started", "stages": stages}
+        case Ticked(stage=stage, step=step, steps=steps):
+            return {"event": "step", "stage": stage, "step": step, "steps": steps}
+        case StageDone(stage=stage):
+            return {"event": "stage", "stage": stage}
+        case TileDone(tile=tile, tiles=tiles):
+            return {"event": "tile", "tile": tile, "tiles": tiles}
+        case Finished(picture=picture):
+            return {"event": "finished", "out": str(out), "settings": dict(picture.settings)}
+    return None
+
+
+def _saving(request: Request, out: Path, stages: Path | None) -> Iterator[Event]:
+    """The events of a run; files are written before the event that tells of them is passed on."""
+    last = 0
+    for event in generate(request):
+        if isinstance(event, Started):
+            last = len(event.sizes)
+        if isinstance(event, StageDone) and stages is not None and event.stage < last:
+            _keep(event.painted, stages, request)
+        if isinstance(event, Finished):
+            _keep_all(event.picture, out, stages, request)
+        yield event
+
+
+def _keep_all(picture: Picture, out: Path, stages: Path | None, request: Request) -> None:
+    picture.save(out)
+    if stages is not None:
+        _keep(picture.stages[-1], stages, request)
+
+
+def _keep(painted: Painted, folder: Path, request: Request) -> None:
+    path = folder / f"stage-{painted.stage}.png"
+    save(painted.image, path, {**request.to_json(), "stage": painted.stage})
+
+
+@contextmanager
+def _warnings_to(console: Console) -> Iterator[None]:
+    """Our warnings as sentences; the libraries' not at all."""
+
+    def shown(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, PromptTooLong):
+            console.print(f"muralist: {message}", markup=False, highlight=False, soft_wrap=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PromptTooLong)
+        warnings.showwarning = shown
+        yield
+
+
+def plan(request: Request, as_json: bool) -> None:
+    """What a request will cost."""
+    cost, factor = planned(request), request.card.factor
+    if as_json:
+        stages = [
+            {
+                "height": stage.size.height * factor,
+                "width": stage.size.width * factor,
+                "steps": stage.steps,
+                "evaluations": stage.evaluations,
+                "samples": stage.samples,
+            }
+            for stage in cost.stages
+        ]
+        total = {"evaluations": cost.evaluations, "samples": cost.samples}
+        print(json.dumps({"stages": stages, **total, "canvas_bytes": cost.canvas_bytes}))
+        return
+    table = Table("stage", "pixels", "latents", "steps", "views a step", "evaluations", box=None)
+    for number, stage in enumerate(cost.stages, start=1):
+        views = stage.evaluations / stage.steps
+        table.add_row(
+            *map(str, (number, stage.size.times(factor), stage.size, stage.steps)),
+            f"{views:g}" if views == int(views) else f"{views:.1f}",
+            f"{stage.evaluations:,}",
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        f"{cost.evaluations:,} network evaluations ({cost.samples:,} samples with guidance);"
+        f" canvases at most {_amount(cost.canvas_bytes)}",
+        soft_wrap=True,
+    )
+
+
+def _amount(count: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            break
+        count /= 1024
+    return f"{count:.0f} {unit}"
+
+
+def methods(known: Mapping[str, type], as_json: bool) -> None:
+    """Methods with their settings."""
+    if as_json:
+        for name, cls in known.items():
+            fields = [
+                {"name": one.name, "default": one.default, "allowed": one.allowed, "help": one.help}
+                for one in settings_of(cls)
+            ]
+            print(json.dumps({"name": name, "settings": fields}))
+        return
+    console = Console(highlight=False)
+    for name, cls in known.items():
+        console.print(f"[bold]{name}[/bold]  {_first_line(cls)}", soft_wrap=True)
+        table = Table("setting", "default", "allowed", "meaning", box=None, padding=(0, 2, 0, 2))
+        for one in settings_of(cls):
+            default = "unset" if one.default is None else str(one.default)
+            table.add_row(one.name, default, one.allowed, one.help)
+        console.print(table)
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+def settings(found: Mapping[str, Any], as_json: bool) -> None:
+    """The settings of a picture."""
+    if as_json:
+        print(json.dumps(found))
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in found.items():
+        table.add_row(name, _words(value))
+    Console(highlight=False, file=sys.stdout).print(table)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={_words(one)}" for key, one in value.items())
+    return "unset" if value is None else str(value)

@@ -1,0 +1,225 @@
+"""The command line, on the toy model: what it paints, says, refuses, and leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from muralist.cli import main
+from muralist.sinks import read_settings
+
+
+def size_of(path: str | Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def pixels_of(path: str | Path) -> bytes:
+    with Image.open(path) as image:
+        return image.tobytes()
+
+
+TOY = ("--model", "toy", "--size", "48x32", "--steps", "4")
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs a command line: (exit code, what it printed, what it said on stderr)."""
+
+    def running(*arguments: str | Path) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return int(exit_.value.code or 0), printed.out, printed.err
+
+    return running
+
+
+def test_paint_writes_a_picture_of_the_size_asked_for(run):
+    code, out, _ = run("paint", "a sea", *TOY, "--out", "sea.png")
+    assert code == 0
+    assert out.startswith("sea.png: 48x32 pixels, seed 0")
+    assert size_of("sea.png") == (48, 32)
+
+
+def test_paint_keeps_every_stage_where_it_is_told_to(run):
+    run("paint", "a sea", *TOY, "--out", "sea.png", "--stages", "stages")
+    sizes = [size_of(path) for path in sorted(Path("stages").iterdir())]
+    assert sizes == [(16, 10), (32, 21), (48, 32)]
+    assert pixels_of("stages/stage-3.png") == pixels_of("sea.png")
+
+
+def test_paint_without_a_file_name_never_overwrites(run):
+    for name in ("picture.png", "picture-2.png", "picture-3.png"):
+        _, out, _ = run("paint", "a sea", *TOY)
+        assert out.startswith(name)
+
+
+def test_paint_like_a_picture_paints_it_again(run):
+    run("paint", "a sea", *TOY, "--out", "a.png", "--seed", "5", "--set", "sigma=0.5")
+    run("paint", "--like", "a.png", "--out", "b.png")
+    assert read_settings("a.png") == read_settings("b.png")
+    assert pixels_of("a.png") == pixels_of("b.png")
+
+
+def test_paint_like_a_picture_with_one_thing_changed(run):
+    run("paint", "a sea", *TOY, "--out", "a.png", "--set", "sigma=0.5")
+    run("paint", "--like", "a.png", "--seed", "6", "--set", "cosine-scale-1=2", "--out", "b.png")
+    before, after = read_settings("a.png"), read_settings("b.png")
+    assert after == {**before, "seed": 6, "method": {**before["method"], "cosine_scale_1": 2.0}}
+    assert pixels_of("a.png") != pixels_of("b.png")
+
+
+def test_info_prints_the_settings_inside_a_picture(run):
+    run("paint", "a sea", *TOY, "--out", "a.png", "--seed", "5")
+    _, out, _ = run("info", "a.png", "--json")
+    assert json.loads(out)["seed"] == 5
+    _, out, _ = run("info", "a.png")
+    assert "a sea" in out
+    assert "name=demofusion" in out
+
+
+def test_json_tells_of_the_start_every_step_every_stage_and_the_end(run):
+    code, out, _ = run("paint", "a sea", *TOY, "--out", "a.png", "--json")
+    events = [json.loads(line) for line in out.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert code == 0
+    assert kinds[0] == "started"
+    assert kinds[-1] == "finished"
+    assert kinds.count("step") == 3 * 4
+    assert kinds.count("stage") == 3
+    assert events[-1]["settings"] == read_settings("a.png")
+
+
+def test_methods_lists_every_method_with_its_settings(run):
+    _, out, _ = run("methods", "--json")
+    listed = {one["name"]: one["settings"] for one in map(json.loads, out.splitlines())}
+    assert "stride" in {setting["name"] for setting in listed["demofusion"]}
+    _, out, _ = run("methods", "multidiffusion")
+    assert "Bar-Tal" in out
+    assert "Du et al." not in out
+
+
+def test_plan_knows_the_cost_of_sdxl_without_having_it(run):
+    _, out, _ = run("plan", "demofusion", "--model", "sdxl", "--size", "4096x4096", "--json")
+    told = json.loads(out)
+    assert told["evaluations"] == 5650
+    assert told["samples"] == 11300
+    _, out, _ = run("plan", "--model", "sdxl", "--size", "4096x4096")
+    assert "5,650 network evaluations" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["paint", "x", "--method", "demofuson"], "did you mean demofusion?"),
+        (["paint", "x", "--size", "0x0"], "height is 0"),
+        (["paint", "x", "--size", "48"], "WIDTHxHEIGHT"),
+        (["paint", "x", "--size", ""], "WIDTHxHEIGHT"),
+        (["paint", "x", "--model", "sdxl", "--size", "513x512"], "width is 513"),
+        (["paint", "x", "--set", "stride=17"], "stride is 17 latent cells; 1 to 16"),
+        (["paint", "x", "--set", "strid=3"], "did you mean stride?"),
+        (["paint", "x", "--set", "stride"], "NAME=VALUE"),
+        (["paint", "x", "--set", "sigma=nan"], "sigma is nan; a number from 0.001 to 100"),
+        (["paint", "x", "--set", "stride=two"], "stride is 'two'; a whole number"),
+        (["paint", "x", "--set", "strength=0"], "strength above 0"),
+        (["paint", "x", "--steps", "-3"], "num_inference_steps is -3"),
+        (["paint", "x", "--steps", "1001"], "1 to 1000"),
+        (["paint", "x", "--seed", "-1"], "seed is -1"),
+        (["paint", "x", "--batch-size", "0"], "batch_size is 0"),
+        (["paint", "x", "--guidance-scale", "nan"], "guidance_scale is nan"),
+        (["paint", "x", "--guidance-rescale", "2"], "guidance_rescale is 2.0; 0 to 1"),
+        (["paint", "x", "--out", "x.gif"], "should end in .png"),
+        (["paint", "x", "--out", "/proc/none/x.png"], "cannot be written"),
+        (["paint", "x", "--stages", "/proc/none"], "cannot be written"),
+        (["paint", "x", "--model", "no/such/model"], "no such folder"),
+        (["paint", "x", "--model", "nothing"], "there is no model 'nothing'"),
+        (["paint", "x", "--dtype", "int8"], "dtype is 'int8'"),
+        (["paint", "x", "--device", "quantum"], "device 'quantum'"),
+        (["paint", "x", "--like", "none.png"], "there is no file none.png"),
+        (["paint"], "there is no prompt"),
+        (["paint", "x", "--sede", "3"], "--sede"),
+        (["info", "none.png"], "there is no file none.png"),
+        (["plan", "multidifusion"], "did you mean multidiffusion?"),
+        (["methods", "none"], "there is no method 'none'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_sentence_and_exit_code_2_before_anything_is_loaded(
+    run, monkeypatch, arguments, sentence
+):
+    monkeypatch.setattr("muralist.models.load", lambda *_, **__: pytest.fail("loaded a model"))
+    if arguments[0] == "paint" and "--model" not in arguments:
+        arguments = [*arguments, "--model", "toy"]
+    code, out, err = run(*arguments)
+    assert code == 2
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert out == ""
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_picture_without_settings_is_refused(run):
+    Image.new("RGB", (4, 4)).save("plain.png")
+    code, _, err = run("info", "plain.png")
+    assert (code, err) == (2, "muralist: plain.png holds no settings of muralist\n")
+
+
+def test_a_full_disk_leaves_no_broken_file(run, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    code, _, err = run("paint", "x", *TOY, "--out", "a.png")
+    assert code == 1
+    assert "No space left on device" in err
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_ctrl_c_keeps_finished_stages_and_leaves_no_broken_file():
+    command = [sys.executable, "-m", "muralist", "paint", "x", "--model", "toy", "--json"]
+    options = ["--size", "160x160", "--steps", "40", "--out", "a.png", "--stages", "stages"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [*command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if '"step"' in line and json.loads(line)["stage"] == 3:
+                process.send_signal(signal.SIGINT)
+                break
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.count("\n") == 1
+    assert sorted(path.name for path in Path("stages").iterdir()) == ["stage-1.png", "stage-2.png"]
+    for path in Path("stages").iterdir():
+        pixels_of(path)
+    assert [path.name for path in Path.cwd().iterdir()] == ["stages"]
+
+
+def test_help_starts_without_torch():
+    program = """
+import sys
+from muralist.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    sys.exit("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "paint" in done.stdout
