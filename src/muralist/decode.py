@@ -62,7 +62,7 @@ def tiles_of(card: Card, size: Size) -> Sequence[View]:
     """The cells each tile is responsible for: together the canvas, none twice."""
     if _bytes(card, size) <= BUDGET:
         return [View(0, 0, *size)]
-    side = max(min(card.native), 2 * _HALO)
+    side = max(min(card.native) - 2 * _HALO, _HALO)  # with its halo, a native picture
     while _bytes(card, Size(2 * side + 2 * _HALO, 2 * side + 2 * _HALO)) <= BUDGET:
         side *= 2
     return [

@@ -129,7 +129,7 @@ def _finished(done: list[Painted], model: Model, request: Request) -> Iterator[A
         yield TileDone(number, count)
     image = Image.fromarray(pixels)
     settings = {"muralist": __version__, **request.to_json()}
-    return Picture([*done[:-1], replace(last, _decode=lambda: image)], settings)
+    return Picture((*done[:-1], replace(last, _decode=lambda: image)), settings)
 
 
 def _drawn_from(seed: int) -> Noise:
@@ -198,7 +198,8 @@ def paint(
     unset. `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
     `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many
     views the network sees at once. `latents` (`1 C H W`, standard normal, of the first stage) and
-    `noise(purpose, shape)` replace what the seed would draw. `callback` gets every event as it happens.
+    `noise(purpose, shape)` replace what the seed would draw. `callback` gets every event as it
+    happens.
 
     Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
     """

@@ -223,10 +223,14 @@ def _parsed_size(text: str) -> tuple[int, int]:
 
 
 def _loaded(request: "Request", device: str | None, dtype: str | None) -> "Request":
+    import diffusers.utils.logging
     import torch
+    import transformers.utils.logging
 
     from muralist.models import load
 
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     kinds = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
     if dtype is not None and dtype not in kinds:
         raise BadRequest(f"dtype is {dtype!r}; {', '.join(kinds)} are possible")

@@ -49,7 +49,7 @@ def _said(event: Event, cost: Plan) -> tuple[str | None, float]:
     if isinstance(event, Ticked):
         stage = cost.stages[event.stage - 1]
         words = f"stage {event.stage} of {len(cost.stages)} ({stage.size} latents)"
-        return f"{words}, step {event.step} of {event.steps}", stage.evaluations / event.steps
+        return f"{words}, step {event.step} of {event.steps}", stage.evaluations / stage.steps
     if isinstance(event, TileDone):
         return f"decoding, tile {event.tile} of {event.tiles}", 0
     return ("done" if isinstance(event, Finished) else None), 0

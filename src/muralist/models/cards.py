@@ -11,10 +11,9 @@ from muralist.canvas import Size
 from muralist.errors import ModelNotFound, UnsupportedModel
 from muralist.models.base import Card
 from muralist.models.toy import Toy
+from muralist.shapes import WEIGHTS
 
 __all__ = ["ALIASES", "card", "card_of_configs", "folder"]
-
-SHAPES = Path(__file__).parent.parent / "shapes" / "weights"
 
 _SDXL_SCHEDULER = {
     "_class_name": "EulerDiscreteScheduler",
@@ -29,7 +28,7 @@ _SDXL_SCHEDULER = {
 _SD_SCHEDULER = {**_SDXL_SCHEDULER, "_class_name": "DDIMScheduler", "clip_sample": False}
 
 ALIASES: Mapping[str, str] = {
-    "shapes": str(SHAPES),
+    "shapes": str(WEIGHTS),
     "toy": "toy",
     "sdxl": "stabilityai/stable-diffusion-xl-base-1.0",
     "sd15": "stable-diffusion-v1-5/stable-diffusion-v1-5",

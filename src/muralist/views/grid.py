@@ -58,20 +58,22 @@ class Grid:
         return (min(self.window) - self.stride) // 4
 
     def __call__(self, q: Query) -> list[View]:
-        rng = q.rng("jitter")
         height = min(self.window.height, q.canvas.height)
         width = min(self.window.width, q.canvas.width)
         wrap = self.wrap and q.canvas.width > width
+        tops = self._starts(height, q.canvas.height)
+        lefts = self._starts(width, q.canvas.width, wrap)
+        draws = torch.rand(len(tops), len(lefts), 2, generator=q.rng("jitter")).tolist()
         return [
             View(
-                self._nudged(top, height, q.canvas.height, rng),
-                self._nudged(left, width, q.canvas.width, rng, free=wrap),
+                self._nudged(top, height, q.canvas.height, down),
+                self._nudged(left, width, q.canvas.width, right, free=wrap),
                 height,
                 width,
                 wrap=wrap,
             )
-            for top in self._starts(height, q.canvas.height)
-            for left in self._starts(width, q.canvas.width, wrap)
+            for top, row in zip(tops, draws, strict=True)
+            for left, (down, right) in zip(lefts, row, strict=True)
         ]
 
     def _starts(self, window: int, extent: int, wrap: bool = False) -> list[int]:
@@ -80,11 +82,8 @@ class Grid:
         last = extent - window
         return [*range(0, last, self.stride), last]
 
-    def _nudged(
-        self, at: int, window: int, extent: int, rng: torch.Generator, free: bool = False
-    ) -> int:
-        if not self.jitter:
-            return at
+    def _nudged(self, at: int, window: int, extent: int, draw: float, free: bool = False) -> int:
+        """`draw` is uniform on [0, 1); every whole distance in reach is equally likely."""
         low = -self.jitter if free or at + window < extent else 0
         high = self.jitter if free or at > 0 else 0
-        return at + int(torch.randint(low, high + 1, (), generator=rng))
+        return at + low + int(draw * (high - low + 1))
