@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from muralist.generation import PromptTooLong, generate, paint
     from muralist.methods import METHODS, DemoFusion, MultiDiffusion
     from muralist.models import Model, load, wrap
-    from muralist.picture import Painted, Picture
+    from muralist.picture import Picture, StageResult
     from muralist.planning import Plan, plan
     from muralist.request import Request
 
@@ -46,12 +46,12 @@ __all__ = [
     "MultiDiffusion",
     "MuralistError",
     "NotFinite",
-    "Painted",
     "Picture",
     "Plan",
     "PromptTooLong",
     "Request",
     "StageDone",
+    "StageResult",
     "Started",
     "Ticked",
     "TileDone",
@@ -70,7 +70,7 @@ _HOMES = {
     "generation": "PromptTooLong generate paint",
     "methods": "METHODS DemoFusion MultiDiffusion",
     "models": "Model load wrap",
-    "picture": "Painted Picture",
+    "picture": "Picture StageResult",
     "planning": "Plan plan",
     "request": "Request",
 }

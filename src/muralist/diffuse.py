@@ -38,4 +38,7 @@ def diffuse(
                 f"stage {question.stage} turned into NaN at step {step.index + 1} of {step.count};"
                 " in float16 this is most often an overflow: try bfloat16 or float32"
             )
-        yield Tick(step, x, estimate.x0)
+        tick = Tick(step, x, estimate.x0)
+        del estimate
+        yield tick
+        del tick

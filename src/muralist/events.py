@@ -6,12 +6,13 @@ from typing import TypeAlias
 from torch import Tensor
 
 from muralist.canvas import Size
-from muralist.picture import Painted, Picture
+from muralist.decode import Tile
+from muralist.picture import Picture, StageResult
 
 __all__ = ["Event", "Finished", "StageDone", "Started", "Ticked", "TileDone"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Started:
     """The stages to come: their canvases in latent cells, and their numbers of steps."""
 
@@ -19,7 +20,7 @@ class Started:
     steps: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ticked:
     """One step of one stage is done; stages and steps are counted from 1."""
 
@@ -31,23 +32,24 @@ class Ticked:
     x0: Tensor  # the clean picture as estimated at this step
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StageDone:
     """One stage is done; its picture is decoded when looked at."""
 
     stage: int
-    painted: Painted
+    result: StageResult
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TileDone:
     """One tile of the finished picture is decoded."""
 
-    tile: int
-    tiles: int
+    number: int  # from 1, in reading order
+    count: int
+    tile: Tile
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Finished:
     """The picture."""
 

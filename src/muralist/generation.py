@@ -1,9 +1,9 @@
 """The outer loop: a request's stages, one after another, as events."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias, TypedDict, Unpack, overload
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDon
 from muralist.guides import Reference
 from muralist.methods import DemoFusion, method_named
 from muralist.models import Model, load
-from muralist.picture import Painted, Picture
+from muralist.models.blank import Blank
+from muralist.picture import Picture, StageResult
 from muralist.query import Query, seeded
 from muralist.request import Request
 from muralist.run import Batches
@@ -48,12 +49,18 @@ def generate(
     `NotFinite` when the picture turns into NaN.
     """
     drawn = noise or _drawn_from(request.seed)
-    source = drawn if latents is None else _started_from(latents, drawn)
-    return _generate(request, source)
+    if latents is not None:
+        first = next(iter(request.method.stages(Blank(request.card.native), request.size)))
+        _check_shape(latents, "latents", (1, request.card.channels, *first.size))
+        drawn = _started_from(latents, drawn)
+    settings = {"muralist": __version__, **request.to_json()}
+    if noise is not None or latents is not None:
+        settings["noise"] = "given"
+    return _generate(request, drawn, settings)
 
 
 @torch.no_grad()
-def _generate(request: Request, noise: Noise) -> Iterator[Event]:
+def _generate(request: Request, noise: Noise, settings: Mapping[str, Any]) -> Iterator[Event]:
     model = load(request.model) if isinstance(request.model, str) else request.model
     question = _question(request, model)
     stages = list(request.method.stages(request.guided(model), request.size))
@@ -61,20 +68,22 @@ def _generate(request: Request, noise: Noise) -> Iterator[Event]:
     yield Started(
         tuple(stage.size for stage in stages), tuple(len(each.steps) for each in schedules)
     )
-    done: list[Painted] = []
+    done: list[StageResult] = []
     for number, (stage, schedule) in enumerate(zip(stages, schedules, strict=True), start=1):
         asked = replace(question, stage=number, canvas=stage.size)
         x, reference = _begun(stage, schedule, [one.latents for one in done], noise, model)
-        for tick in diffuse(x, stage.denoiser(reference), schedule.steps, schedule.solver, asked):
-            x = tick.x
+        steps = schedule.steps
+        for tick in diffuse(x, stage.denoiser(reference), steps, schedule.solver, asked):
+            x, step = tick.x, tick.step
             yield Ticked(
-                number, tick.step.index + 1, tick.step.count, tick.step.timestep, x, tick.x0
+                number, step.index - steps[0].index + 1, len(steps), step.timestep, x, tick.x0
             )
+            del tick  # and with it the estimate, before the next one is made
         x = stage.end(x, done[0].latents if done else x)
-        done.append(_painted(number, x, model))
+        done.append(_result(number, x, model))
         yield StageDone(number, done[-1])
-    picture = yield from _finished(done, model, request)
-    yield Finished(picture)
+    last = yield from _decoded(done[-1], model)
+    yield Finished(Picture((*done[:-1], last), settings))
 
 
 def _question(request: Request, model: Model) -> Query:
@@ -90,7 +99,7 @@ def _question(request: Request, model: Model) -> Query:
         cond=cond,
         negative=negative,
         canvas=request.size,
-        picture=request.size,
+        final=request.size,
         seed=request.seed,
         run=Batches(request.batch_size),
     )
@@ -103,8 +112,7 @@ def _begun(
     purpose = f"stage-{len(before) + 1}" if before else "base"
     shape = (1, model.card.channels, *stage.size)
     drawn = noise(purpose, shape)
-    if tuple(drawn.shape) != shape:
-        raise BadRequest(f"noise for {purpose} has shape {tuple(drawn.shape)}; {shape} is needed")
+    _check_shape(drawn, f"noise for {purpose}", shape)
     drawn = drawn.to(model.device, torch.float32)
     if not before:
         return drawn * schedule.noise_scale, Reference(torch.zeros_like(drawn), drawn)
@@ -112,24 +120,27 @@ def _begun(
     return reference.at(schedule.steps[0]).x, reference
 
 
-def _painted(number: int, latents: Tensor, model: Model) -> Painted:
+def _check_shape(given: Tensor, name: str, shape: tuple[int, ...]) -> None:
+    if tuple(given.shape) != shape:
+        raise BadRequest(f"{name} have shape {tuple(given.shape)}; {shape} is needed")
+
+
+def _result(number: int, latents: Tensor, model: Model) -> StageResult:
     def image() -> Image.Image:
         return Image.fromarray(decoded(model, latents))
 
-    return Painted(number, Size(*latents.shape[-2:]), latents, image)
+    return StageResult(number, Size(*latents.shape[-2:]), latents, image)
 
 
-def _finished(done: list[Painted], model: Model, request: Request) -> Iterator[Any]:
-    """Decodes the last stage, tile by tile."""
-    last, factor = done[-1], model.card.factor
-    pixels = np.empty((last.size.height * factor, last.size.width * factor, 3), dtype=np.uint8)
-    count = len(tiles_of(model.card, last.size))
+def _decoded(last: StageResult, model: Model) -> Generator[Event, None, StageResult]:
+    """The result of the last stage with its image, decoded tile by tile."""
+    count, factor = len(tiles_of(model.card, last.size)), model.card.factor
+    pixels = np.empty((*last.size.times(factor), 3), dtype=np.uint8)
     for number, tile in enumerate(decode(model, last.latents), start=1):
         place(pixels, tile)
-        yield TileDone(number, count)
+        yield TileDone(number, count, tile)
     image = Image.fromarray(pixels)
-    settings = {"muralist": __version__, **request.to_json()}
-    return Picture((*done[:-1], replace(last, _decode=lambda: image)), settings)
+    return replace(last, _decode=lambda: image)
 
 
 def _drawn_from(seed: int) -> Noise:
@@ -157,6 +168,7 @@ class PaintSettings(TypedDict, total=False):
     guidance_scale: float | None
     guidance_rescale: float
     guidance_interval: tuple[float, float]
+    solver: Literal["ddim", "euler", "dpmpp2m"] | None
     seed: int | None
     generator: torch.Generator | None
     latents: Tensor | None
@@ -185,6 +197,7 @@ def paint(
     guidance_scale: float | None = None,
     guidance_rescale: float = 0.0,
     guidance_interval: tuple[float, float] = (0.0, 1.0),
+    solver: Literal["ddim", "euler", "dpmpp2m"] | None = None,
     seed: int | None = None,
     generator: torch.Generator | None = None,
     latents: Tensor | None = None,
@@ -197,9 +210,9 @@ def paint(
     `height` and `width` are pixels, multiples of the model's factor; four native sides each if
     unset. `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
     `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many
-    views the network sees at once. `latents` (`1 C H W`, standard normal, of the first stage) and
-    `noise(purpose, shape)` replace what the seed would draw. `callback` gets every event as it
-    happens.
+    views the network sees at once. `latents` (`1 C H W`, a row for each prompt, standard normal,
+    of the first stage) and `noise(purpose, shape)` replace what the seed would draw. `callback`
+    gets every event as it happens.
 
     Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
     """
@@ -207,12 +220,15 @@ def paint(
         raise BadRequest("give seed or generator, not both")
     if generator is not None:
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    several = [prompt] if isinstance(prompt, str) else list(prompt)
+    several = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
     negatives = negative_prompt
     if negatives is None or isinstance(negatives, str):
         negatives = [negatives] * len(several)
     if len(negatives) != len(several):
         raise BadRequest(f"there are {len(several)} prompts and {len(negatives)} negative prompts")
+    if latents is not None and len(latents) != len(several):
+        raise BadRequest(f"there are {len(several)} prompts and {len(latents)} rows of latents")
+    starts = [None] * len(several) if latents is None else latents.split(1)
     chosen = method_named(method)() if isinstance(method, str) else method or DemoFusion()
     requests = [
         Request(
@@ -226,6 +242,7 @@ def paint(
             guidance_scale=guidance_scale,
             guidance_rescale=guidance_rescale,
             guidance_interval=guidance_interval,
+            solver=solver,
             seed=(seed or 0) + number,
             batch_size=batch_size,
         )
@@ -233,9 +250,10 @@ def paint(
     ]
     loaded = load(model) if isinstance(model, str) else model
     pictures = [
-        _painted_whole(replace(each, model=loaded), noise, latents, callback) for each in requests
+        _painted_whole(replace(each, model=loaded), noise, start, callback)
+        for each, start in zip(requests, starts, strict=True)
     ]
-    return pictures[0] if isinstance(prompt, str) else pictures
+    return pictures if isinstance(prompt, list | tuple) else pictures[0]
 
 
 def _painted_whole(

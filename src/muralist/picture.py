@@ -11,11 +11,11 @@ from torch import Tensor
 
 from muralist.canvas import Size
 
-__all__ = ["Painted", "Picture"]
+__all__ = ["Picture", "StageResult"]
 
 
-@dataclass(frozen=True)
-class Painted:
+@dataclass(frozen=True, eq=False)
+class StageResult:
     """The result of one stage."""
 
     stage: int  # from 1
@@ -29,11 +29,11 @@ class Painted:
         return self._decode()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A finished picture."""
 
-    stages: Sequence[Painted]  # the last is the picture itself
+    stages: Sequence[StageResult]  # the last is the picture itself
     settings: Mapping[str, Any]  # of the request, as JSON values
 
     @property

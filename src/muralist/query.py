@@ -142,7 +142,7 @@ class Query:
     step: Step
     cond: Cond
     canvas: Size  # of the stage being painted
-    picture: Size  # of the finished picture: what size conditioning is told
+    final: Size  # of the finished picture: what size conditioning is told
     negative: Cond | None = None  # guidance leads away from it
     views: tuple[View, ...] = ()  # one per row of the batch; empty for the whole canvas
     seed: int = 0

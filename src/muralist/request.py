@@ -1,9 +1,10 @@
 """What is asked for, checked before anything is loaded."""
 
-import math
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import torch
 
@@ -16,90 +17,91 @@ from muralist.models import Card, Model, card
 from muralist.models.blank import Blank
 from muralist.query import Painter
 from muralist.schedule import Schedule, schedule
+from muralist.settings import setting, validate
 from muralist.stage import Method
 
-__all__ = ["Request"]
+__all__ = ["LONGEST_PROMPT", "Request"]
+
+LONGEST_PROMPT = 10_000  # characters; pictures carry their prompt, and EXIF ends at 64 KiB
+_LARGEST = 2**20  # pixels a side
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Request:
     """One picture.
 
-    `height` and `width` are pixels, multiples of the model's factor, four native sides each if
-    unset. Steps and guidance scale default to what suits the model. Every number drawn is a
-    function of `seed` (0 to 2^63 - 1). `batch_size` is how many views the network sees at once: it
-    changes memory and speed, not the picture.
+    `height` and `width` are pixels, multiples of the model's factor: four native sides each if
+    unset, a square if one is. Steps and guidance scale default to what suits the model, `solver`
+    to what its scheduler config says. Every number drawn is a function of `seed`. `batch_size` is
+    how many views the network sees at once: it changes memory and speed, not the picture.
 
-    Raises `BadRequest` when made with anything that cannot be painted.
+    Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel` when made with anything that cannot
+    be painted; no weights are read for that.
     """
 
     model: Model | str = "shapes"
-    prompt: str = ""
-    negative_prompt: str | None = None
-    height: int | None = None
-    width: int | None = None
+    prompt: str = setting("", "what to paint")
+    negative_prompt: str | None = setting(None, "what to lead away from")
+    height: int | None = setting(None, "pixels", low=1, high=_LARGEST)
+    width: int | None = setting(None, "pixels", low=1, high=_LARGEST)
     method: Method = field(default_factory=DemoFusion)
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    guidance_rescale: float = 0.0
+    num_inference_steps: int | None = setting(None, "denoising steps of every stage", low=1)
+    guidance_scale: float | None = setting(
+        None, "how strongly the prompt leads; 1 and less is off", low=0
+    )
+    guidance_rescale: float = setting(0.0, "against overexposure at high scales", low=0, high=1)
     guidance_interval: tuple[float, float] = (0.0, 1.0)
-    seed: int = 0
-    batch_size: int = 16
+    solver: Literal["ddim", "euler", "dpmpp2m"] | None = setting(
+        None, "how steps are taken; as the model's scheduler says if unset"
+    )
+    seed: int = setting(0, "every random number follows from it", low=0, high=2**63 - 1)
+    batch_size: int = setting(16, "views the network sees at once", low=1)
 
     def __post_init__(self) -> None:
+        validate(self)
         for name in ("prompt", "negative_prompt"):
-            value = getattr(self, name)
-            if not isinstance(value, str) and not (name == "negative_prompt" and value is None):
-                raise BadRequest(f"{name} is {value!r}; a text is needed")
-        for name in ("height", "width", "num_inference_steps"):
-            value = getattr(self, name)
-            if value is not None:
-                self._whole(name, value, 1, None)
-        self._whole("seed", self.seed, 0, 2**63 - 1)
-        self._whole("batch_size", self.batch_size, 1, None)
-        for name in ("guidance_scale", "guidance_rescale"):
-            value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (number and math.isfinite(value)):
-                raise BadRequest(f"{name} is {value!r}; a finite number is needed")
-        if not hasattr(self.method, "stages"):
-            raise BadRequest(f"method is {self.method!r}; DemoFusion() for example is needed")
+            if len(getattr(self, name) or "") > LONGEST_PROMPT:
+                raise BadRequest(f"{name} is longer than {LONGEST_PROMPT} characters")
+        if isinstance(self.method, type) or not hasattr(self.method, "stages"):
+            raise BadRequest(f"method is {self.method!r}; an instance, DemoFusion() say, is needed")
+        interval = self.guidance_interval
+        if not (isinstance(interval, tuple) and len(interval) == 2):
+            raise BadRequest(f"guidance_interval is {interval!r}; two fractions are needed")
         self._check_stages()
-
-    def _whole(self, name: str, value: Any, low: int, high: int | None) -> None:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole or value < low or (high is not None and value > high):
-            end = f"from {low} to {high}" if high is not None else f"of at least {low}"
-            raise BadRequest(f"{name} is {value!r}; a whole number {end} is needed")
+        json.dumps(self.to_json())  # what the finished picture will carry
 
     def _check_stages(self) -> None:
         steps, blank = self.schedule, self.guided(Blank(self.card.native))
-        for stage in self.method.stages(blank, self.size):
+        for number, stage in enumerate(self.method.stages(blank, self.size), start=1):
+            if number == 1 and stage.strength != 1:
+                raise BadRequest(f"the first stage starts from noise: not at {stage.strength}")
             steps.entered(stage.strength)
             nothing = torch.empty(1, self.card.channels, *stage.size, device="meta")
             stage.denoiser(Reference(nothing, nothing))  # raises where a part cannot be made
 
-    @property
+    @cached_property
     def card(self) -> Card:
-        return card(self.model) if isinstance(self.model, str) else self.model.card
+        return self.model.card if hasattr(self.model, "card") else card(self.model)  # type: ignore
 
-    @property
+    @cached_property
     def size(self) -> Size:
         """Of the canvas, in latent cells."""
-        card = self.card
-        height = self.height or 4 * card.native.height * card.factor
-        width = self.width or 4 * card.native.width * card.factor
-        return card.latent(height, width)
+        native, factor = self.card.native, self.card.factor
+        height = self.height or self.width or 4 * native.height * factor
+        width = self.width or self.height or 4 * native.width * factor
+        return self.card.latent(height, width)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        return schedule(self.card.scheduler, self._steps, self.solver)
 
     @property
-    def schedule(self) -> Schedule:
-        card = self.card
-        return schedule(card.scheduler, self.num_inference_steps or card.num_inference_steps)
+    def _steps(self) -> int:
+        return self.num_inference_steps or self.card.num_inference_steps
 
     def guided(self, network: Painter) -> CFG:
         """The network as methods get it: with this request's guidance."""
-        scale = self.guidance_scale
-        scale = self.card.guidance_scale if scale is None else scale
+        scale = self.card.guidance_scale if self.guidance_scale is None else self.guidance_scale
         return CFG(network, scale, self.guidance_rescale, self.guidance_interval)
 
     def to_json(self) -> dict[str, Any]:
@@ -112,10 +114,11 @@ class Request:
             "height": size.height * factor,
             "width": size.width * factor,
             "method": method_to_json(self.method),
-            "num_inference_steps": len(self.schedule.steps),
+            "num_inference_steps": self._steps,
             "guidance_scale": self.guided(Blank(self.card.native)).scale,
             "guidance_rescale": self.guidance_rescale,
             "guidance_interval": list(self.guidance_interval),
+            "solver": self.solver,
             "seed": self.seed,
         }
 
@@ -128,10 +131,13 @@ class Request:
     def arguments(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that make the request whose `to_json` this is."""
         known = {field.name for field in fields(cls)} & set(given)
-        if not {"model", "prompt", "method"} <= known:
+        whole = {"model", "prompt", "method"} <= known and isinstance(given["method"], Mapping)
+        if not whole or not isinstance(given["model"], str):
             raise BadRequest("these are no settings of a picture")
+        if given.get("noise"):
+            raise BadRequest("the picture was painted from noise that its settings do not hold")
         arguments = {name: given[name] for name in known}
         arguments["method"] = method_from_json(given["method"])
-        if "guidance_interval" in arguments:
+        if isinstance(given.get("guidance_interval"), list):
             arguments["guidance_interval"] = tuple(given["guidance_interval"])
         return arguments

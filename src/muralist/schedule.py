@@ -1,5 +1,6 @@
 """How noise falls: steps and solver from any diffusers scheduler config, and ramps over them."""
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from muralist.errors import BadRequest, UnsupportedModel
 from muralist.query import Step
 from muralist.solve import DPMSolverPP2M, Solver, ddim, euler
 
-__all__ = ["Constant", "Cosine", "Schedule", "schedule"]
+__all__ = ["SOLVERS", "Constant", "Cosine", "Schedule", "schedule"]
 
 
 @dataclass(frozen=True)
@@ -56,47 +57,62 @@ class Schedule:
         return replace(self, steps=self.steps[len(self.steps) - keep :])
 
 
-def schedule(config: Mapping[str, Any], num_inference_steps: int) -> Schedule:
+def schedule(
+    config: Mapping[str, Any], num_inference_steps: int, solver: str | None = None
+) -> Schedule:
     """The steps and solver that a diffusers scheduler config describes.
 
     `config` is a scheduler's `config` or the content of `scheduler_config.json`. DDIM, Euler,
     DPM-Solver++ (first and second order) and flow-matching Euler are covered, with every spacing,
     beta schedule and sigma curve that diffusers builds, and predictions of noise, velocity, the
-    sample itself, and flow.
+    sample itself, and flow. `solver` (`ddim`, `euler` or `dpmpp2m`) takes any config's noise
+    levels with another solver, as diffusers' `from_config` does.
 
     Raises `UnsupportedModel` for a scheduler whose step is not one of these, and `BadRequest` for
     a number of steps outside 1 to the number of training timesteps.
     """
     import diffusers
 
-    name = str(config.get("_class_name", ""))
+    name = SOLVERS[solver] if solver else str(config.get("_class_name", ""))
     if name not in _READERS:
-        known = ", ".join(sorted(_READERS))
         raise UnsupportedModel(
-            f"scheduler {name or '(unnamed)'} is not covered; set one of {known}"
+            f"scheduler {name or '(unnamed)'} is not covered; choose one of {', '.join(SOLVERS)}"
+            " as the solver"
         )
     trained = int(config.get("num_train_timesteps", 1000))
     if not 1 <= num_inference_steps <= trained:
         raise BadRequest(
             f"num_inference_steps is {num_inference_steps}; 1 to {trained} are possible"
         )
-    scheduler = getattr(diffusers, name).from_config(dict(config))
-    _refuse_uncovered(scheduler.config)
+    # another class than the config's has defaults of its own, and DDIM's clips
+    changed = {"clip_sample": False} if solver == "ddim" else {}
+    cls = getattr(diffusers, name)
+    scheduler = cls.from_config({**config, **changed, "_class_name": name})
+    _refuse_uncovered(scheduler.config, set(inspect.signature(cls.__init__).parameters))
     return _READERS[name](scheduler, num_inference_steps)
 
 
-def _refuse_uncovered(config: Mapping[str, Any]) -> None:
+SOLVERS: Mapping[str, str] = {
+    "ddim": "DDIMScheduler",
+    "euler": "EulerDiscreteScheduler",
+    "dpmpp2m": "DPMSolverMultistepScheduler",
+}
+
+
+def _refuse_uncovered(config: Mapping[str, Any], known: set[str]) -> None:
     uncovered = {
         "clip_sample": (False, None),  # clips latents as if they were pixels
         "thresholding": (False, None),
         "timestep_type": ("discrete", None),
         "use_dynamic_shifting": (False, None),
         "stochastic_sampling": (False, None),
+        "invert_sigmas": (False, None),
         "algorithm_type": ("dpmsolver++", None),
         "solver_type": ("midpoint", None),
         "solver_order": (1, 2, None),
     }
-    for key, covered in uncovered.items():
+    for key in known & uncovered.keys():
+        covered = uncovered[key]
         if config.get(key) not in covered:
             raise UnsupportedModel(
                 f"the scheduler's {key}={config.get(key)!r} is not covered;"
@@ -107,6 +123,10 @@ def _refuse_uncovered(config: Mapping[str, Any]) -> None:
 def _read_ddim(scheduler: Any, count: int) -> Schedule:
     scheduler.set_timesteps(count)
     alphas = scheduler.alphas_cumprod.double().sqrt()
+    if int(scheduler.timesteps[0]) >= len(alphas):
+        raise BadRequest(
+            f"num_inference_steps is {count}; the scheduler's offset leaves room for fewer"
+        )
     stride = scheduler.config.num_train_timesteps // count
     levels = []
     for timestep in scheduler.timesteps.tolist():

@@ -29,7 +29,10 @@ class Setting:
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        return typing.get_args(self.type) if typing.get_origin(self.type) is Literal else ()
+        for kind in (self.type, *typing.get_args(self.type)):
+            if typing.get_origin(kind) is Literal:
+                return typing.get_args(kind)
+        return ()
 
     @property
     def optional(self) -> bool:
@@ -95,7 +98,7 @@ def setting(default: Any, help: str, *, low: float = -math.inf, high: float = ma
 
 
 def settings_of(cls: type) -> list[Setting]:
-    """The settings of a dataclass, in the order of its fields."""
+    """The settings of a dataclass: its fields made by `setting`, in their order."""
     kinds = typing.get_type_hints(cls)
     return [
         Setting(
@@ -107,6 +110,7 @@ def settings_of(cls: type) -> list[Setting]:
             high=field.metadata.get("high", math.inf),
         )
         for field in dataclasses.fields(cls)
+        if "help" in field.metadata
     ]
 
 

@@ -36,7 +36,7 @@ def euler(estimate: Estimate, step: Step, memory: Memory | None = None) -> tuple
     """Euler on the probability flow (Karras et al., 2022, without churn).
 
     In the variable x / alpha over sigma / alpha for networks of noise and velocity, in x over
-    sigma for flow. Both are the DDIM update, in another order of operations.
+    sigma for flow. In pairs, either is the update of DDIM.
     """
     return ddim(estimate, step)
 

@@ -58,12 +58,13 @@ class Method(Protocol):
 def progression(native: Size, size: Size) -> list[Size]:
     """Sizes from native to final, each one native side longer (DemoFusion, progressive upscaling).
 
-    All have the final ratio, rounded down to whole cells; the first fits within the native size,
-    and the last is the final size even where that is no whole multiple of the native one.
+    All have the final ratio, rounded down to whole cells; the first has the native longer side,
+    and the last is the final size even where that is no whole multiple of the native one. Up to a
+    quarter of a native side beyond a multiple costs no stage of its own.
     """
     ratio = max(Fraction(size.height, native.height), Fraction(size.width, native.width))
     smaller = [
         Size(max(int(size.height * s / ratio), 1), max(int(size.width * s / ratio), 1))
-        for s in range(1, math.ceil(ratio))
+        for s in range(1, math.ceil(ratio - Fraction(1, 4)))
     ]
     return [*smaller, size]

@@ -63,7 +63,7 @@ def run(model, record, pad: int, method: DemoFusion, **settings):
             errors[key] = error(in_release_units(event, model), record[key])
         if isinstance(event, StageDone):
             key = f"s{event.stage}_final_latents" if event.stage > 1 else "phase1_latents"
-            errors[key] = error(event.painted.latents, record[key])
+            errors[key] = error(event.result.latents, record[key])
     return errors
 
 

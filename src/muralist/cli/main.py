@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except MuralistError as error:
         _stop(error, 1)
     except KeyboardInterrupt:
-        _stop("stopped; finished stages are kept where --stages put them", 130)
+        _stop("stopped; no unfinished file is left", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -75,6 +75,13 @@ def paint(
     ] = None,
     guidance_rescale: Annotated[
         float | None, Parameter(help="0 to 1, against overexposure at high scales")
+    ] = None,
+    guidance_interval: Annotated[
+        tuple[float, float] | None,
+        Parameter(help="guide from the first to the second fraction of the steps: 0.2 0.8"),
+    ] = None,
+    solver: Annotated[
+        str | None, Parameter(help="ddim, euler or dpmpp2m; as the model's scheduler says if unset")
     ] = None,
     seed: Annotated[int | None, Parameter(help="every random number follows from it")] = None,
     batch_size: Annotated[
@@ -107,6 +114,8 @@ def paint(
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
         guidance_rescale=guidance_rescale,
+        guidance_interval=guidance_interval,
+        solver=solver,
         seed=seed,
         batch_size=batch_size,
     )

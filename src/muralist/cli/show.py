@@ -12,10 +12,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDone
 from muralist.generation import PromptTooLong, generate
-from muralist.picture import Painted, Picture
+from muralist.picture import Picture, StageResult
 from muralist.planning import Plan
 from muralist.planning import plan as planned
 from muralist.request import Request
@@ -50,8 +51,10 @@ def _said(event: Event, cost: Plan) -> tuple[str | None, float]:
         stage = cost.stages[event.stage - 1]
         words = f"stage {event.stage} of {len(cost.stages)} ({stage.size} latents)"
         return f"{words}, step {event.step} of {event.steps}", stage.evaluations / stage.steps
+    if isinstance(event, StageDone) and event.stage == len(cost.stages):
+        return "decoding", 0
     if isinstance(event, TileDone):
-        return f"decoding, tile {event.tile} of {event.tiles}", 0
+        return f"decoding, tile {event.number} of {event.count}", 0
     return ("done" if isinstance(event, Finished) else None), 0
 
 
@@ -77,8 +80,8 @@ def _as_json(event: Event, out: Path) -> dict[str, Any] | None:
             return {"event": "step", "stage": stage, "step": step, "steps": steps}
         case StageDone(stage=stage):
             return {"event": "stage", "stage": stage}
-        case TileDone(tile=tile, tiles=tiles):
-            return {"event": "tile", "tile": tile, "tiles": tiles}
+        case TileDone(number=number, count=count):
+            return {"event": "tile", "tile": number, "tiles": count}
         case Finished(picture=picture):
             return {"event": "finished", "out": str(out), "settings": dict(picture.settings)}
     return None
@@ -91,7 +94,7 @@ def _saving(request: Request, out: Path, stages: Path | None) -> Iterator[Event]
         if isinstance(event, Started):
             last = len(event.sizes)
         if isinstance(event, StageDone) and stages is not None and event.stage < last:
-            _keep(event.painted, stages, request)
+            _keep(event.result, stages, request)
         if isinstance(event, Finished):
             _keep_all(event.picture, out, stages, request)
         yield event
@@ -103,9 +106,9 @@ def _keep_all(picture: Picture, out: Path, stages: Path | None, request: Request
         _keep(picture.stages[-1], stages, request)
 
 
-def _keep(painted: Painted, folder: Path, request: Request) -> None:
-    path = folder / f"stage-{painted.stage}.png"
-    save(painted.image, path, {**request.to_json(), "stage": painted.stage})
+def _keep(result: StageResult, folder: Path, request: Request) -> None:
+    path = folder / f"stage-{result.stage}.png"
+    save(result.image, path, {**request.to_json(), "stage": result.stage})
 
 
 @contextmanager
@@ -172,7 +175,7 @@ def methods(known: Mapping[str, type], as_json: bool) -> None:
                 {"name": one.name, "default": one.default, "allowed": one.allowed, "help": one.help}
                 for one in settings_of(cls)
             ]
-            print(json.dumps({"name": name, "settings": fields}))
+            print(json.dumps({"name": name, "about": _first_line(cls), "settings": fields}))
         return
     console = Console(highlight=False)
     for name, cls in known.items():
@@ -195,7 +198,7 @@ def settings(found: Mapping[str, Any], as_json: bool) -> None:
         return
     table = Table(show_header=False, box=None)
     for name, value in found.items():
-        table.add_row(name, _words(value))
+        table.add_row(name, Text(_words(value)))
     Console(highlight=False, file=sys.stdout).print(table)
 
 

@@ -49,7 +49,7 @@ class CFG:
 
     def __call__(self, x: Tensor, q: Query) -> Estimate:
         if q.negative is None or not self.active(q.step):
-            return self.inner(x, q)
+            return self.inner(x, replace(q, negative=None))
         count = len(x)
         cond = q.negative.rows(count).then(q.cond.rows(count))
         both = replace(q, cond=cond, negative=None, views=q.views * 2)

@@ -36,9 +36,11 @@ def method_named(name: str) -> type:
 
 
 def method_to_json(method: Method) -> dict[str, Any]:
-    """`{"name": ..., settings}`; a method that is not ours is named by its class."""
+    """`{"name": ..., settings}`; of a method that is not listed, the name of its class alone."""
     names = {kind: name for name, kind in METHODS.items()}
-    return {"name": names.get(type(method), type(method).__name__), **to_json(method)}
+    if type(method) not in names:
+        return {"name": type(method).__name__}
+    return {"name": names[type(method)], **to_json(method)}
 
 
 def method_from_json(given: Mapping[str, Any]) -> Method:

@@ -44,7 +44,10 @@ class DemoFusion:
         "canvas", "crop coordinates of windows: true ones, or off by the jitter as released"
     )
     strength: float = setting(
-        1.0, "part of the steps that the stages after the first take, from the end", low=0, high=1
+        1.0,
+        "part of the steps that the stages after the first take, from the end",
+        low=1e-3,
+        high=1,
     )
 
     def __post_init__(self) -> None:
@@ -52,26 +55,27 @@ class DemoFusion:
 
     def stages(self, model: Painter, size: Size) -> Iterator[Stage]:
         first, *larger = progression(model.native, size)
-        yield Stage(size=first, denoiser=lambda _: model)
+        yield Stage(size=first, denoiser=lambda _: Tiled(model, Strided(1)))
+        windows = Grid.of(model.native, self.window, self.stride, self.jitter)
+        pad = windows.quarter_overlap if self.crop_ids == "padded" else 0
+        near = Tiled(Relabelled(model, pad, pad), windows)
         for factor, each in enumerate(larger, start=2):
+            far = Tiled(model, Strided(factor))
             yield Stage(
                 size=each,
-                denoiser=partial(self.denoiser, model, model, factor),
+                denoiser=partial(self.denoiser, near, far, factor),
                 end=match_statistics,
                 strength=self.strength,
             )
 
     def denoiser(
-        self, model: Painter, local: Denoiser, factor: int, reference: Reference
+        self, near: Denoiser, far: Denoiser, factor: int, reference: Reference
     ) -> Denoiser:
-        """The expression of one stage; `local` denoises the windows, `model` the subsamplings."""
-        windows = Grid.of(model.native, self.window, self.stride, self.jitter)
-        if self.crop_ids == "padded":
-            pad = windows.quarter_overlap
-            local = Relabelled(local, pad, pad)
-        near = Tiled(local, windows)
-        far = Filtered(Tiled(model, Strided(factor)), Blur(factor - 1, self.blur))
-        both = Blended(near, far, Cosine(self.cosine_scale_2))
+        """The expression of one stage: details from `near`, the whole from `far`, which is shown
+        a blurred canvas, and both from an x that is held to the reference.
+        """
+        blurred = Filtered(far, Blur(factor - 1, self.blur))
+        both = Blended(near, blurred, Cosine(self.cosine_scale_2))
         return Steered(both, Residual(reference, Cosine(self.cosine_scale_1)))
 
     def blur(self, step: Step) -> float:

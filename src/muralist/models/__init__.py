@@ -6,14 +6,14 @@ import torch
 
 from muralist.errors import ModelNotFound, UnsupportedModel
 from muralist.models.base import Card, Model
-from muralist.models.cards import ALIASES, card, card_of_configs, folder
+from muralist.models.cards import ALIASES, SUPPORTED, card, card_of_configs, folder
 from muralist.models.sd import SD
 from muralist.models.sdxl import SDXL
 from muralist.models.toy import Toy
 
 __all__ = ["ALIASES", "SD", "SDXL", "Card", "Model", "Toy", "card", "load", "wrap"]
 
-_FAMILIES = {"sd": SD, "sdxl": SDXL}
+_ADAPTERS = dict(zip(SUPPORTED, (SD, SDXL), strict=True))
 
 
 def load(
@@ -34,13 +34,14 @@ def load(
     facts = card(name)
     device = torch.device(device or _best_device())
     dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
-    return _FAMILIES[facts.family](_pipeline(facts, dtype).to(device), facts, device)
+    return _ADAPTERS[facts.pipeline](_pipeline(facts, dtype).to(device), facts, device)
 
 
 def wrap(pipe: Any, name: str | None = None) -> Model:
-    """A `StableDiffusionXLPipeline` or `StableDiffusionPipeline` as it is, with all it has loaded.
+    """A `StableDiffusionXLPipeline` or `StableDiffusionPipeline` as it is, with its LoRAs.
 
-    `name` is what pictures record as their model; by default where the pipeline came from.
+    Device and scheduler are read here: move the pipeline or change its scheduler before. `name` is
+    what pictures record as their model; by default where the pipeline came from.
     """
     source = name or str(getattr(pipe, "_name_or_path", "") or type(pipe).__name__)
     try:
@@ -55,17 +56,16 @@ def wrap(pipe: Any, name: str | None = None) -> Model:
             f"{type(pipe).__name__} is no pipeline of the supported ones"
         ) from error
     facts = card_of_configs(source, configs)
-    return _FAMILIES[facts.family](pipe, facts, pipe._execution_device)
+    return _ADAPTERS[facts.pipeline](pipe, facts, pipe._execution_device)
 
 
 def _pipeline(facts: Card, dtype: torch.dtype) -> Any:
     import diffusers
 
-    names = {"sd": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
-    architecture = getattr(diffusers, names[facts.family])
-    extra = {"safety_checker": None, "feature_extractor": None} if facts.family == "sd" else {}
+    checks = {"safety_checker": None, "feature_extractor": None}
+    extra = checks if facts.pipeline == "StableDiffusionPipeline" else {}
     try:
-        return architecture.from_pretrained(
+        return getattr(diffusers, facts.pipeline).from_pretrained(
             folder(facts.name), dtype=dtype, use_safetensors=True, local_files_only=True, **extra
         )
     except (OSError, ValueError) as error:

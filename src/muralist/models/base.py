@@ -19,7 +19,7 @@ class Card:
     """The facts of a model that requests are checked and plans are made with."""
 
     name: str  # an alias, a folder, or a hub id: what `load` takes
-    family: str  # "sdxl", "sd" or "toy"
+    pipeline: str  # the diffusers class that it loads as; empty for the toy
     native: Size  # latent cells it was trained at
     factor: int  # pixels per latent cell, along one side
     channels: int  # of the latents

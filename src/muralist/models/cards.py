@@ -1,19 +1,23 @@
 """What is known of a model before any weight is read."""
 
+import difflib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from muralist.canvas import Size
-from muralist.errors import ModelNotFound, UnsupportedModel
+from muralist.errors import ModelNotFound, MuralistError, UnsupportedModel
 from muralist.models.base import Card
 from muralist.models.toy import Toy
 from muralist.shapes import WEIGHTS
 
-__all__ = ["ALIASES", "card", "card_of_configs", "folder"]
+__all__ = ["ALIASES", "SUPPORTED", "card", "card_of_configs", "folder"]
+
+SUPPORTED = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 
 _SDXL_SCHEDULER = {
     "_class_name": "EulerDiscreteScheduler",
@@ -25,7 +29,12 @@ _SDXL_SCHEDULER = {
     "steps_offset": 1,
     "timestep_spacing": "leading",
 }
-_SD_SCHEDULER = {**_SDXL_SCHEDULER, "_class_name": "DDIMScheduler", "clip_sample": False}
+_SD_SCHEDULER = {
+    **_SDXL_SCHEDULER,
+    "_class_name": "DDIMScheduler",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+}
 
 ALIASES: Mapping[str, str] = {
     "shapes": str(WEIGHTS),
@@ -39,7 +48,7 @@ _CARDS: Mapping[str, Card] = {
     "toy": Toy().card,
     "sdxl": Card(
         name="sdxl",
-        family="sdxl",
+        pipeline="StableDiffusionXLPipeline",
         native=Size(128, 128),
         factor=8,
         channels=4,
@@ -47,7 +56,7 @@ _CARDS: Mapping[str, Card] = {
     ),
     "sd15": Card(
         name="sd15",
-        family="sd",
+        pipeline="StableDiffusionPipeline",
         native=Size(64, 64),
         factor=8,
         channels=4,
@@ -55,7 +64,7 @@ _CARDS: Mapping[str, Card] = {
     ),
     "sd21": Card(
         name="sd21",
-        family="sd",
+        pipeline="StableDiffusionPipeline",
         native=Size(96, 96),
         factor=8,
         channels=4,
@@ -64,48 +73,67 @@ _CARDS: Mapping[str, Card] = {
 }
 
 
-@cache
 def card(name: str) -> Card:
-    """The card of an alias, a folder in diffusers format, or a hub id in the local cache.
+    """The card of an alias, a folder in diffusers format, or a hub id.
 
-    Raises `ModelNotFound` where there is none and `UnsupportedModel` for other architectures.
+    Of a hub id that is not in the local cache, only the configs are fetched. Raises
+    `ModelNotFound` where there is no such model and `UnsupportedModel` for other architectures.
     """
     if name in _CARDS:
         return _CARDS[name]
-    path = folder(name)
+    source = _source(name)
     try:
-        configs = {part: _read(path / file) for part, file in _FILES.items()}
-    except (OSError, ValueError) as error:
+        configs = {part: _read(source, file) for part, file in _FILES.items()}
+        known = card_of_configs(name, configs)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        if isinstance(error, MuralistError):
+            raise
         raise ModelNotFound(f"{name!r} is no complete diffusers folder: {error}") from error
-    known = card_of_configs(name, configs)
-    return replace(known, num_inference_steps=25, guidance_scale=5.0) if name == "shapes" else known
+    if source == WEIGHTS:
+        return replace(known, num_inference_steps=25, guidance_scale=5.0)
+    return known
 
 
 def folder(name: str) -> Path:
-    """The folder that holds a model's files, downloaded by the hub's own client where need be."""
+    """The folder that holds a model's files; of a hub id, downloaded by the hub's own client."""
+    source = _source(name)
+    if isinstance(source, Path):
+        return source
+    import diffusers
+
+    download = getattr(diffusers, "DiffusionPipeline").download  # noqa: B009
+    with _explained(name, source):
+        return Path(download(source, use_safetensors=True))
+
+
+def _source(name: str) -> Path | str:
+    """Where a model is: a folder, or a hub id."""
+    if not isinstance(name, str):
+        raise ModelNotFound(f"a model is named by a text, not by {name!r}")
     source = ALIASES.get(name, name)
     path = Path(source).expanduser()
     if path.is_dir():
         return path
     if path.is_file():
         raise UnsupportedModel(f"{name!r} is a single file; a folder in diffusers format is needed")
-    if source.count("/") != 1 or source.startswith((".", "/", "~")):
-        known = ", ".join(ALIASES)
-        raise ModelNotFound(f"there is no model {name!r}: not one of {known}, and no such folder")
-    return _from_hub(name, source)
+    on_hub = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", source) and not path.parent.is_dir()
+    if not on_hub:
+        near = difflib.get_close_matches(name, ALIASES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"not one of {', '.join(ALIASES)}"
+        raise ModelNotFound(f"there is no model {name!r}, and no such folder; {hint}")
+    return source
 
 
-def _from_hub(name: str, source: str) -> Path:
-    import diffusers
-
+@contextmanager
+def _explained(name: str, source: str) -> Iterator[None]:
     try:
-        download = getattr(diffusers, "DiffusionPipeline").download  # noqa: B009
-        return Path(download(source, use_safetensors=True))
+        yield
     except Exception as error:  # the hub's client raises a dozen unrelated classes
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise ModelNotFound(
             f"{name!r} ({source}) is neither in the local cache nor to be downloaded"
-            f" ({type(error).__name__}); download it with `hf download {source}` where there is"
-            " a network, or give a folder"
+            f" ({type(error).__name__}: {reason}); download it with `hf download {source}` where"
+            " there is a network, or give a folder"
         ) from error
 
 
@@ -117,17 +145,22 @@ _FILES = {
 }
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())
+def _read(source: Path | str, file: str) -> dict[str, Any]:
+    if isinstance(source, Path):
+        return json.loads((source / file).read_text())
+    from huggingface_hub import hf_hub_download
+
+    with _explained(source, source):
+        return json.loads(Path(hf_hub_download(source, file)).read_text())
 
 
 def card_of_configs(name: str, configs: Mapping[str, Mapping[str, Any]]) -> Card:
     """The card that a pipeline's own configs describe."""
     unet, vae = configs["unet"], configs["vae"]
     architecture = str(configs["pipeline"].get("_class_name"))
-    if architecture not in _FAMILIES:
+    if architecture not in SUPPORTED:
         raise UnsupportedModel(
-            f"{name!r} is a {architecture}; {' and '.join(_FAMILIES)} are supported"
+            f"{name!r} is a {architecture}; {' and '.join(SUPPORTED)} are supported"
         )
     if unet["in_channels"] != vae["latent_channels"]:
         raise UnsupportedModel(
@@ -138,13 +171,10 @@ def card_of_configs(name: str, configs: Mapping[str, Mapping[str, Any]]) -> Card
     native = Size(side, side) if isinstance(side, int) else Size(*side)
     return Card(
         name=name,
-        family=_FAMILIES[architecture],
+        pipeline=architecture,
         native=native,
         factor=2 ** (len(vae["block_out_channels"]) - 1),
         channels=vae["latent_channels"],
         scheduler=configs["scheduler"],
         decoder_width=vae["block_out_channels"][0],
     )
-
-
-_FAMILIES = {"StableDiffusionXLPipeline": "sdxl", "StableDiffusionPipeline": "sd"}

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from muralist.canvas import Size
+from muralist.canvas import Size, View
 from muralist.models import unet
 from muralist.models.base import Card
 from muralist.query import Cond, Estimate, Query
@@ -53,11 +53,17 @@ def size_and_crop_ids(q: Query, rows: int, factor: int) -> Tensor:
     """SDXL's six numbers a row, in pixels: original size, crop top and left, target size.
 
     Both sizes are the finished picture's, at every stage (Podell et al., 2023, sec. 2.2, as used
-    by DemoFusion). The crop is where the view lies, and negative where it hangs over; a view that
-    samples the whole canvas, or no view at all, is not cropped.
+    by DemoFusion). The crop is where the view begins on the canvas; a view that samples the whole
+    canvas, or no view at all, is not cropped.
     """
-    size = [q.picture.height * factor, q.picture.width * factor]
-    crops = [
-        [view.top * factor, view.left * factor] if view.step == 1 else [0, 0] for view in q.views
-    ]
-    return torch.tensor([[*size, *crop, *size] for crop in crops or [[0, 0]] * rows])
+    size = [q.final.height * factor, q.final.width * factor]
+    crops = [_crop(view, q.canvas, factor) for view in q.views] or [[0, 0]] * rows
+    return torch.tensor([[*size, *crop, *size] for crop in crops])
+
+
+def _crop(view: View, canvas: Size, factor: int) -> list[int]:
+    if view.step != 1:
+        return [0, 0]
+    left = view.left % canvas.width if view.wrap else view.left
+    # what hangs over is not on the canvas, and training knew no negative coordinates
+    return [max(view.top, 0) * factor, max(left, 0) * factor]

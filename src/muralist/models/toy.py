@@ -13,7 +13,7 @@ __all__ = ["Toy"]
 
 _CARD = Card(
     name="toy",
-    family="toy",
+    pipeline="",
     native=Size(16, 16),
     factor=1,
     channels=3,
@@ -39,8 +39,9 @@ class Toy:
     """A Gaussian random field with covariance exp(-(|dy| + |dx|) / length), per channel.
 
     The mean of x0 given x is a linear filter, computed here without error for a view of any size
-    and spacing. What a method paints with it differs from a true field only by what the method
-    does, so that repetition and seams can be measured. It knows no prompts.
+    and spacing that lies on the canvas, where x is and in its dtype. What a method paints with it
+    differs from a true field only by what the method does, so that repetition and seams can be
+    measured. It knows no prompts.
     """
 
     length: float = 4.0

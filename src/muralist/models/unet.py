@@ -1,5 +1,8 @@
 """What the Stable Diffusion families share: one call of the network, the decoder, the tokenizer."""
 
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -30,14 +33,33 @@ def predict(
 
 
 def decode(vae: Any, latents: Tensor, device: torch.device) -> Tensor:
-    """Latents to pixels, 0 to 1. A decoder that overflows in half precision is kept in float32."""
-    if vae.dtype == torch.float16 and vae.config.force_upcast:
+    """Latents to pixels, 0 to 1. A decoder that overflows in float16 decodes in float32."""
+    with _safe(vae):
+        scaled = latents.to(device, vae.dtype) / vae.config.scaling_factor
+        return vae.decode(scaled, return_dict=False)[0].float() / 2 + 0.5
+
+
+@contextmanager
+def _safe(vae: Any) -> Iterator[None]:
+    """The pipeline gets its decoder back as it was: its owner goes on using it."""
+    overflows = vae.dtype == torch.float16 and vae.config.force_upcast
+    if overflows:
         vae.to(torch.float32)
-    scaled = latents.to(device, vae.dtype) / vae.config.scaling_factor
-    return vae.decode(scaled, return_dict=False)[0].float() / 2 + 0.5
+    try:
+        yield
+    finally:
+        if overflows:
+            vae.to(torch.float16)
 
 
 def dropped(tokenizer: Any, prompt: str) -> str:
     """The words that do not fit between the start and the end token."""
-    ids = tokenizer(prompt, add_special_tokens=False, truncation=False, verbose=False).input_ids
-    return tokenizer.decode(ids[tokenizer.model_max_length - 2 :], skip_special_tokens=True).strip()
+    words = prompt.split()
+    room = tokenizer.model_max_length - 2
+
+    def tokens(count: int) -> int:
+        text = " ".join(words[:count])
+        return len(tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
+
+    fitting = bisect_right(range(1, len(words) + 1), room, key=tokens)
+    return " ".join(words[fitting:])

@@ -20,5 +20,7 @@ class Batches:
     def __call__(
         self, inner: Denoiser, x: Tensor, q: Query, views: Sequence[View]
     ) -> Iterator[Part]:
-        for at in range(0, len(views), self.size):
-            yield from together(inner, x, q, views[at : at + self.size])
+        batches = max(-(-len(views) // self.size), 1)
+        size = max(-(-len(views) // batches), 1)  # even ones: fewer shapes for the network
+        for at in range(0, len(views), size):
+            yield from together(inner, x, q, views[at : at + size])

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL.WebPImagePlugin import WebPImageFile
 
 from muralist.errors import BadRequest
 
@@ -28,6 +31,8 @@ def check_writable(path: str | Path, height: int = 1, width: int = 1) -> Path:
     path = Path(path)
     if path.suffix.lower() not in _ENDINGS:
         raise BadRequest(f"{path} should end in {', '.join(_ENDINGS)}")
+    if len(path.name.encode()) > 255:
+        raise BadRequest(f"{path.name[:40]}... is too long for the name of a file")
     name, longest = _ENDINGS[path.suffix.lower()]
     if max(height, width) > longest:
         raise BadRequest(f"{name} holds at most {longest} pixels a side, not {max(height, width)}")
@@ -63,11 +68,10 @@ def save(image: Image.Image, path: str | Path, settings: Mapping[str, Any]) -> P
 def read_settings(path: str | Path) -> dict[str, Any]:
     """The settings inside a picture; `BadRequest` where there are none."""
     try:
-        with Image.open(path) as image:
-            text = image.info.get(_KEY) or image.getexif().get(_DESCRIPTION)
+        text = _description(Path(path))
     except FileNotFoundError as error:
         raise BadRequest(f"there is no file {path}") from error
-    except (OSError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError) as error:
         raise BadRequest(f"{path} cannot be read as a picture: {error}") from error
     try:
         return dict(json.loads(text or "")[_KEY])
@@ -75,11 +79,22 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         raise BadRequest(f"{path} holds no settings of muralist") from error
 
 
+def _description(path: Path) -> str | None:
+    """The text a picture carries. Its pixels are not read, so it may be of any size."""
+    for plugin in (PngImageFile, JpegImageFile, WebPImageFile):
+        try:
+            with plugin(path) as image:
+                return image.info.get(_KEY) or image.getexif().get(_DESCRIPTION)
+        except SyntaxError:
+            continue  # not of this format
+    raise SyntaxError("it is no PNG, JPEG or WebP file")
+
+
 def _with_settings(path: Path, settings: str) -> dict[str, Any]:
     name, _ = _ENDINGS[path.suffix.lower()]
     text = f'{{"{_KEY}": {settings}}}'
     if name == "PNG":
-        info = PngImagePlugin.PngInfo()
+        info = PngInfo()
         info.add_text(_KEY, text)
         return {"format": name, "pnginfo": info}
     exif = Image.Exif()

@@ -20,8 +20,8 @@ class Grid:
     outwards, where they hang over, so that every cell stays covered. With `wrap` the columns close
     into a ring and windows go round it, so that a panorama has no border.
 
-    `window` is in latent cells; `stride` is 1 to the shorter side of the window; `jitter` is at
-    least 0.
+    `window` is in latent cells; `stride` is 1 to the shorter side of the window; `jitter` is 0
+    to half the overlap, beyond which neighbours could part.
     """
 
     window: Size
@@ -35,8 +35,11 @@ class Grid:
                 f"stride is {self.stride} latent cells; 1 to {min(self.window)} (the window) leave"
                 " no gap"
             )
-        if self.jitter < 0:
-            raise BadRequest(f"jitter is {self.jitter} latent cells; 0 or more are possible")
+        most = (min(self.window) - self.stride) // 2
+        if not 0 <= self.jitter <= most:
+            raise BadRequest(
+                f"jitter is {self.jitter} latent cells; 0 to {most} (half the overlap) leave no gap"
+            )
 
     @classmethod
     def of(
