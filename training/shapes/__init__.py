@@ -1,0 +1,1 @@
+"""Trains the embedded model `shapes` from nothing: autoencoder, latents, text encoders and UNet."""
