@@ -22,6 +22,7 @@ from torch import Tensor
 import muralist
 from muralist.methods import METHODS
 from muralist.shapes.checker import count_objects
+from muralist.shapes.detail import detail
 from muralist.shapes.render import picture
 from muralist.shapes.scene import Scene, random_scene
 
@@ -55,13 +56,6 @@ def scenes(count: int) -> list[Scene]:
     drawn = (random_scene(seed, pair=0.0) for seed in itertools.count(10**9))
     apart = (one for one in drawn if one.background in APART[one.things[0].colour])
     return list(itertools.islice(apart, count))
-
-
-def detail(image: Tensor) -> float:
-    """Mean absolute Laplacian of the brightness, away from nothing: edges, texture and grain."""
-    grey = image.mean(0)
-    laplacian = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1]
-    return float((laplacian - grey[1:-1, :-2] - grey[1:-1, 2:]).abs().mean())
 
 
 def pixels(image: Image.Image) -> Tensor:
@@ -102,13 +96,13 @@ def counted(model: muralist.Model, prompts: int, factors: list[int]) -> Iterator
         image = make(scene, factor, seed)
         seconds = round(time.monotonic() - began, 2)
         objects = count_objects(image, scene.things[0].colour)
-        yield Counted(way, factor, scene.caption, seed, objects, detail(image), seconds)
+        yield Counted(way, factor, scene.caption, seed, objects, detail(image, factor), seconds)
 
 
 def table(rows: list[Counted]) -> str:
     """Means of every way and factor, as Markdown."""
     lines = [
-        "| side | way | objects, mean | exactly one | detail, Laplacian |",
+        "| side | way | objects, mean | exactly one | detail beyond native |",
         "|---|---|---|---|---|",
     ]
     for factor, way in dict.fromkeys((row.factor, row.way) for row in rows):

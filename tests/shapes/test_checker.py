@@ -64,6 +64,13 @@ def test_fragments_are_not_counted():
     assert count_objects(picture(speck), "red", least=100) == 1
 
 
+def test_a_shape_that_is_like_none_is_unclear():
+    above = Thing("ring", "red", "plain", 0.5, 0.28, 0.2)
+    below = Thing("ring", "red", "plain", 0.5, 0.66, 0.2)
+    (eight,) = read(picture(Scene((above, below), "blue"))).objects
+    assert eight.shape == "unclear"
+
+
 def test_noise_is_not_taken_for_objects():
     noise = torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
     assert read(noise).objects == ()

@@ -30,6 +30,9 @@ PALETTE: dict[str, tuple[tuple[float, float, float], float, float]] = {
 NAMES = tuple(PALETTE)
 OUTLINES = ("circle", "square", "triangle", "star", "ring")
 
+UNCLEAR = "unclear"  # what an outline that is like none is called
+LEAST_LIKENESS = 0.6  # drawn outlines have 0.89 and more
+
 NATIVE_OBJECT = 0.22 * 128**2  # pixels of a typical object in a native picture
 GRID = 48  # points per side at which outlines are compared
 REACH = 1.25  # half the side of that grid, in square roots of the object's area
@@ -40,7 +43,7 @@ class Found:
     """An object in a picture. Places are shares of the picture's width and height."""
 
     colour: str
-    shape: str
+    shape: str  # or "unclear"
     likeness: float  # of the outline to the shape's: intersection over union
     x: float
     y: float
@@ -186,7 +189,7 @@ def _found(mask: Tensor, colour: str) -> Found:
     best = int(likeness.argmax())
     return Found(
         colour,
-        OUTLINES[best],
+        OUTLINES[best] if likeness[best] >= LEAST_LIKENESS else UNCLEAR,
         float(likeness[best]),
         x / mask.shape[1],
         y / mask.shape[0],

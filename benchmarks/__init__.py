@@ -1,0 +1,1 @@
+"""What pictures cost: muralist beside plain loops of the same methods."""

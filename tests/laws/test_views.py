@@ -1,0 +1,198 @@
+"""Views cover every cell, and lie where the papers put them."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from muralist.canvas import Size
+from muralist.views import Grid, Strided
+from tests.laws.parts import VIEWS, counted, query, steps, windows_of_the_papers
+
+quick = settings(max_examples=30, deadline=None, derandomize=True)
+extents = st.integers(1, 40)
+sizes = st.builds(Size, extents, extents)
+
+
+@st.composite
+def grids(draw, jittered: bool = False, wrap: bool = False) -> Grid:
+    window = Size(draw(st.integers(1, 12)), draw(st.integers(1, 12)))
+    stride = draw(st.integers(1, min(window)))
+    jitter = draw(st.integers(0, (min(window) - stride) // 2)) if jittered else 0
+    return Grid(window, stride, jitter, wrap)
+
+
+@pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
+@quick
+@given(size=sizes, seed=st.integers(0, 99))
+def test_views_see_every_cell(views, size, seed):
+    assert counted(size, views(query(size, seed=seed))).min() >= 1
+
+
+@pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
+@quick
+@given(size=sizes)
+def test_views_of_one_canvas_have_one_shape(views, size):
+    shapes = {(view.height, view.width, view.step, view.wrap) for view in views(query(size))}
+    assert len(shapes) == 1
+
+
+@pytest.mark.parametrize("wrap", [False, True], ids=["plain", "ring"])
+@quick
+@given(data=st.data(), size=sizes)
+def test_a_grid_of_any_window_and_stride_covers(wrap, data, size):
+    grid = data.draw(grids(wrap=wrap))
+    assert counted(size, grid(query(size))).min() >= 1
+
+
+@pytest.mark.parametrize("wrap", [False, True], ids=["plain", "ring"])
+@quick
+@given(data=st.data(), size=sizes, seed=st.integers(0, 2**63 - 1))
+def test_a_grid_covers_however_far_it_is_allowed_to_jitter(wrap, data, size, seed):
+    grid = data.draw(grids(jittered=True, wrap=wrap))
+    for step in steps(4):
+        assert counted(size, grid(query(size, step, seed=seed))).min() >= 1
+
+
+@quick
+@given(factor=st.integers(1, 12), size=sizes)
+def test_strided_views_see_every_cell_exactly_once(factor, size):
+    views = Strided(factor)(query(size))
+    assert len(views) == factor**2
+    assert (counted(size, views) == 1).all()
+
+
+@quick
+@given(factor=st.integers(1, 12), size=sizes)
+def test_strided_views_come_in_reading_order(factor, size):
+    corners = [(view.top, view.left) for view in Strided(factor)(query(size))]
+    assert corners == sorted(corners)
+
+
+def test_strided_views_hang_over_at_the_top_and_left():
+    """As published: the last row and column of cells are seen by the last view's last sample."""
+    views = Strided(3)(query(Size(7, 8)))
+    assert [(view.top, view.left) for view in views] == [
+        (top, left) for top in (-2, -1, 0) for left in (-1, 0, 1)
+    ]
+    assert {view[2:5] for view in views} == {(3, 3, 3)}
+
+
+@quick
+@given(grid=grids(), size=sizes)
+def test_windows_lie_where_the_papers_put_them(grid, size):
+    expected = [
+        (top, left)
+        for top in windows_of_the_papers(size.height, grid.window.height, grid.stride)
+        for left in windows_of_the_papers(size.width, grid.window.width, grid.stride)
+    ]
+    assert [(view.top, view.left) for view in grid(query(size))] == expected
+
+
+@quick
+@given(grid=grids(), size=sizes)
+def test_an_axis_shorter_than_the_window_is_seen_whole(grid, size):
+    for view in grid(query(size)):
+        assert view.height == min(grid.window.height, size.height)
+        assert view.width == min(grid.window.width, size.width)
+
+
+def drawn(grid: Grid, size: Size, count: int) -> torch.Tensor:
+    """How far (down, right) each window moved from its place, at each of many steps."""
+    still = Grid(grid.window, grid.stride, 0, grid.wrap)(query(size))
+    moves = []
+    for seed in range(count):
+        moved = grid(query(size, seed=seed))
+        moves.append([(m.top - s.top, m.left - s.left) for m, s in zip(moved, still, strict=True)])
+    return torch.tensor(moves)
+
+
+def test_jitter_moves_border_windows_only_outwards_and_others_both_ways():
+    # three windows an axis: a first, one between, a last; 200 draws miss an end of five values
+    # with a chance of 2e-19 a window and end
+    moves = drawn(Grid(Size(8, 8), 4, jitter=2), Size(16, 16), 200).view(200, 3, 3, 2)
+    low, high = moves.amin(0), moves.amax(0)
+    ends = {0: (-2, 0), 1: (-2, 2), 2: (0, 2)}
+    for row in range(3):
+        for col in range(3):
+            assert (low[row, col, 0], high[row, col, 0]) == ends[row]
+            assert (low[row, col, 1], high[row, col, 1]) == ends[col]
+
+
+def test_jitter_is_as_likely_at_each_of_its_values():
+    moves = drawn(Grid(Size(8, 8), 4, jitter=2), Size(16, 16), 500).view(500, 3, 3, 2)[:, 1, 1]
+    shares = torch.bincount(moves.flatten() + 2, minlength=5) / 1000
+    assert (shares - 0.2).abs().max() < 0.06  # five standard deviations of a share are 0.063
+
+
+def test_a_window_as_long_as_the_axis_does_not_jitter_along_it():
+    moves = drawn(Grid(Size(8, 8), 4, jitter=2), Size(8, 20), 50)
+    assert (moves[..., 0] == 0).all()
+    assert (moves[..., 1] != 0).any()
+
+
+def test_windows_of_a_ring_jitter_along_it_without_borders():
+    moves = drawn(Grid(Size(8, 8), 4, jitter=2, wrap=True), Size(16, 16), 200)
+    moves = moves.view(200, 3, 4, 2)[..., 1]
+    assert (moves.amin(0) == -2).all()
+    assert (moves.amax(0) == 2).all()
+
+
+def test_windows_are_drawn_anew_at_each_step_and_stage():
+    grid, size = Grid(Size(8, 8), 4, jitter=2), Size(24, 24)
+    one, other = steps()[:2]
+    assert grid(query(size, one)) != grid(query(size, other))
+    assert grid(query(size, one)) != grid(query(size, one, stage=2))
+    assert grid(query(size, one)) == grid(query(size, one))
+
+
+def test_a_ring_sees_every_column_equally_often():
+    """Stride 4 of windows 8 wide: two windows see each column, at the seam as elsewhere."""
+    count = counted(Size(8, 24), Grid(Size(8, 8), 4, wrap=True)(query(Size(8, 24))))
+    assert (count == 2).all()
+
+
+def test_a_ring_is_one_ring_and_not_two():
+    views = Grid(Size(8, 8), 4, wrap=True)(query(Size(24, 24)))
+    assert {view.left for view in views} == {0, 4, 8, 12, 16, 20}
+    assert {view.top for view in views} == {0, 4, 8, 12, 16}
+
+
+def test_a_canvas_no_wider_than_the_window_is_no_ring():
+    (view,) = Grid(Size(8, 8), 4, wrap=True)(query(Size(8, 8)))
+    assert not view.wrap
+
+
+@pytest.mark.parametrize("stride", [0, -1, 7])
+def test_a_stride_that_leaves_gaps_is_refused(stride):
+    with pytest.raises(ValueError, match=rf"stride is {stride} latent cells; 1 to 6"):
+        Grid(Size(8, 6), stride)
+
+
+def test_a_negative_jitter_is_refused():
+    with pytest.raises(ValueError, match="jitter is -1 latent cells; 0 to 2"):
+        Grid(Size(8, 8), 4, jitter=-1)
+
+
+def test_a_jitter_that_leaves_gaps_is_refused():
+    with pytest.raises(ValueError, match="jitter is 3 latent cells"):
+        Grid(Size(8, 8), 4, jitter=3)
+
+
+def test_a_factor_below_one_is_refused():
+    with pytest.raises(ValueError, match="factor of strided views is 0; 1 or more"):
+        Strided(0)
+
+
+@pytest.mark.parametrize(
+    ("native", "window", "stride", "jitter", "expected"),
+    [
+        (Size(128, 128), None, None, None, Grid(Size(128, 128), 64, 16)),  # the papers' for SDXL
+        (Size(64, 64), None, 8, 0, Grid(Size(64, 64), 8, 0)),
+        (Size(64, 96), None, None, None, Grid(Size(64, 96), 32, 8)),
+        (Size(64, 64), 10, None, None, Grid(Size(10, 10), 5, 1)),
+        (Size(1, 1), None, None, None, Grid(Size(1, 1), 1, 0)),
+    ],
+)
+def test_what_is_unset_follows_from_the_native_size(native, window, stride, jitter, expected):
+    assert Grid.of(native, window, stride, jitter) == expected
