@@ -13,7 +13,7 @@ from muralist.models.toy import Toy
 
 __all__ = ["ALIASES", "SD", "SDXL", "Card", "Model", "Toy", "card", "load", "wrap"]
 
-_ADAPTERS = dict(zip(SUPPORTED, (SD, SDXL), strict=True))
+_ADAPTERS: dict[str, type[SD] | type[SDXL]] = dict(zip(SUPPORTED, (SD, SDXL), strict=True))
 
 
 def load(
