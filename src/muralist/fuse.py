@@ -53,7 +53,7 @@ def _weighted(parts: Iterable[Part], like: Tensor, weight) -> Estimate:
         view.add(x, part.x * share)
         view.add(x0, part.x0 * share)
         view.add(total, share.expand(1, 1, view.height, view.width))
-    return Estimate((x / total).to(like.dtype), (x0 / total).to(like.dtype))
+    return Estimate(x.div_(total).to(like.dtype), x0.div_(total).to(like.dtype))
 
 
 def _accumulator(like: Tensor) -> torch.dtype:

@@ -160,7 +160,7 @@ def _started_from(latents: Tensor, rest: Noise) -> Noise:
 class PaintSettings(TypedDict, total=False):
     """What `paint` takes beside a model and a prompt."""
 
-    negative_prompt: str | Sequence[str] | None
+    negative_prompt: str | list[str] | tuple[str, ...] | None
     height: int | None
     width: int | None
     method: Method | str | None
@@ -189,7 +189,7 @@ def paint(
     model: Model | str = "shapes",
     prompt: str | list[str] | tuple[str, ...] = "",
     *,
-    negative_prompt: str | Sequence[str] | None = None,
+    negative_prompt: str | list[str] | tuple[str, ...] | None = None,
     height: int | None = None,
     width: int | None = None,
     method: Method | str | None = None,
@@ -222,7 +222,7 @@ def paint(
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     several = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
     negatives = negative_prompt
-    if negatives is None or isinstance(negatives, str):
+    if not isinstance(negatives, list | tuple):
         negatives = [negatives] * len(several)
     if len(negatives) != len(several):
         raise BadRequest(f"there are {len(several)} prompts and {len(negatives)} negative prompts")

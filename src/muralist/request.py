@@ -22,7 +22,8 @@ from muralist.stage import Method
 
 __all__ = ["LONGEST_PROMPT", "Request"]
 
-LONGEST_PROMPT = 10_000  # characters; pictures carry their prompt, and EXIF ends at 64 KiB
+# Characters: pictures carry two prompts, at worst twelve bytes a character, in EXIF's 64 KiB.
+LONGEST_PROMPT = 2_500
 _LARGEST = 2**20  # pixels a side
 
 
@@ -65,7 +66,8 @@ class Request:
         if isinstance(self.method, type) or not hasattr(self.method, "stages"):
             raise BadRequest(f"method is {self.method!r}; an instance, DemoFusion() say, is needed")
         interval = self.guidance_interval
-        if not (isinstance(interval, tuple) and len(interval) == 2):
+        numbers = isinstance(interval, tuple) and all(isinstance(x, int | float) for x in interval)
+        if not (numbers and len(interval) == 2):
             raise BadRequest(f"guidance_interval is {interval!r}; two fractions are needed")
         self._check_stages()
         json.dumps(self.to_json())  # what the finished picture will carry

@@ -53,7 +53,8 @@ class Setting:
             return " or ".join(map(str, self.choices))
         if self.kind is bool:
             return "true or false"
-        name = {int: "a whole number", float: "a number"}.get(self.kind, str(self.kind.__name__))
+        words = {int: "a whole number", float: "a number", str: "a text"}
+        name = words.get(self.kind, str(self.kind.__name__))
         if (self.low, self.high) == (-math.inf, math.inf):
             return name
         if self.high == math.inf:
@@ -70,10 +71,10 @@ class Setting:
             fits = self.kind is bool and isinstance(value, bool)
         elif self.kind in (int, float):
             kinds = (int, float) if self.kind is float else int
-            fits = isinstance(value, kinds) and self.low <= value <= self.high
+            fits = isinstance(value, kinds) and self.low <= value <= self.high and _finite(value)
         else:
             fits = isinstance(value, self.kind)
-        if not fits or value in (math.inf, -math.inf):
+        if not fits:
             raise BadRequest(f"{self.name} is {value!r}; {self.allowed} is needed")
 
     def read(self, text: str) -> Any:
@@ -90,6 +91,13 @@ class Setting:
                 value = text
         self.check(value)
         return value
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def setting(default: Any, help: str, *, low: float = -math.inf, high: float = math.inf) -> Any:

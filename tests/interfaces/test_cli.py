@@ -202,6 +202,7 @@ def test_ctrl_c_keeps_finished_stages_and_leaves_no_broken_file():
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        preexec_fn=_interruptible,
     ) as process:
         assert process.stdout
         for line in process.stdout:
@@ -215,6 +216,11 @@ def test_ctrl_c_keeps_finished_stages_and_leaves_no_broken_file():
     for path in Path("stages").iterdir():
         pixels_of(path)
     assert [path.name for path in Path.cwd().iterdir()] == ["stages"]
+
+
+def _interruptible() -> None:
+    """Jobs that a shell starts in the background ignore Ctrl-C, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_help_starts_without_torch():

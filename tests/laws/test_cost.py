@@ -189,7 +189,6 @@ def canvases(method, steps: int, scheduler: str = "DDIMScheduler") -> int:
     return alive.most
 
 
-# fails for DemoFusion, which holds 12: fusing divides into two more, where it could in place
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_no_run_holds_more_canvases_than_are_planned_for(method):
     assert 2 <= canvases(method, 4) <= CANVASES

@@ -35,8 +35,6 @@ def test_settings_travel_in_the_file(picture, tmp_path, ending):
     assert read_settings(path) == json.loads(json.dumps(picture.settings))
 
 
-# fails for JPEG: json.dumps writes six letters for one, and EXIF ends at 64 KiB; what has taken an
-# hour to paint cannot be saved then
 @EVERY_ENDING
 @pytest.mark.parametrize("letter", ["x", "猫"])
 def test_the_longest_prompts_fit_in_any_file(tmp_path, ending, letter):
