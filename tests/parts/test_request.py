@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import muralist
+import muralist.generation  # before `load` is replaced, which it imports by name
 from muralist import BadRequest, DemoFusion, ModelNotFound, MultiDiffusion, Request
 from muralist.models import Toy
 
