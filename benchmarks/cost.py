@@ -201,7 +201,7 @@ def _caption(result: Mapping[str, Any]) -> str:
         f" {facts['gpu'] or facts['processor']}, {facts['cores']} cores,"
         f" {first['threads']} thread{'s' if first['threads'] > 1 else ''},"
         f" torch {facts['torch']}; load average {min(loads):.1f} to {max(loads):.1f}."
-        f"{busy if min(loads) > facts['cores'] else ''}"
+        f"{busy if max(loads) > facts['cores'] + 1 else ''}"
         f" Latents differ from the plain loop's by at most"
         f" {max(run['difference'] for run in runs):.0e} of their standard deviation."
     )
