@@ -1,6 +1,6 @@
 """Views' estimates to one canvas: weighted means, accumulated in float32 in the views' order."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -43,13 +43,15 @@ class Gaussian:
         return torch.exp(-0.5 * (at / self.spread) ** 2).clamp(min=1e-6)
 
 
-def _weighted(parts: Iterable[Part], like: Tensor, weight) -> Estimate:
+def _weighted(parts: Iterable[Part], like: Tensor, weight: Callable[[Tensor], Tensor]) -> Estimate:
     """Sum of weight times patch over sum of weights; three canvases, whatever the views."""
     x = torch.zeros_like(like, dtype=_accumulator(like))
     x0 = torch.zeros_like(x)
     total = torch.zeros_like(x[:1, :1])
+    shares: dict[tuple[int, int], Tensor] = {}  # views of one size have one weight
     for view, part in parts:
-        share = weight(part.x)
+        size = view.height, view.width
+        share = shares[size] = shares[size] if size in shares else weight(part.x)
         view.add(x, part.x * share)
         view.add(x0, part.x0 * share)
         view.add(total, share.expand(1, 1, view.height, view.width))

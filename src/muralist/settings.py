@@ -1,15 +1,14 @@
 """A dataclass's fields as settings: with help and range, from text, to JSON and back."""
 
 import dataclasses
-import difflib
 import math
-import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from muralist.errors import BadRequest
+from muralist.suggest import did_you_mean
 
 __all__ = ["Setting", "from_json", "parsed", "setting", "settings_of", "to_json", "validate"]
 
@@ -111,19 +110,13 @@ def settings_of(cls: type) -> list[Setting]:
     return [
         Setting(
             name=field.name,
-            type=_plain(kinds[field.name]),
+            type=kinds[field.name],
             default=field.default,
-            help=field.metadata.get("help", ""),
-            low=field.metadata.get("low", -math.inf),
-            high=field.metadata.get("high", math.inf),
+            **field.metadata,
         )
         for field in dataclasses.fields(cls)
         if "help" in field.metadata
     ]
-
-
-def _plain(kind: Any) -> Any:
-    return kind if not isinstance(kind, types.UnionType) else typing.Union[typing.get_args(kind)]  # noqa: UP007
 
 
 def validate(instance: Any) -> None:
@@ -151,9 +144,7 @@ def from_json(cls: type[T], given: Mapping[str, Any]) -> T:
     return cls(**given)
 
 
-def _refuse_unknown(cls: type, given: Mapping[str, Any], known: Any) -> None:
+def _refuse_unknown(cls: type, given: Iterable[str], known: Collection[str]) -> None:
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
-            raise BadRequest(f"{cls.__name__} has no setting {name!r}; {hint}")
+            raise BadRequest(f"{cls.__name__} has no setting {name!r}; {did_you_mean(name, known)}")

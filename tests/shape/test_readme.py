@@ -27,6 +27,7 @@ def test_python_of_the_readme_runs(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     small = code.replace('"shapes"', '"toy"').replace("512", "32")
     exec(compile(small, "README.md", "exec"), {"muralist": __import__("muralist")})
+    assert list(tmp_path.glob("*.png")), "every example leaves a picture"
 
 
 def test_make_targets_of_the_readme_exist():

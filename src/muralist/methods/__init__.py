@@ -8,6 +8,7 @@ from muralist.methods.demofusion import DemoFusion
 from muralist.methods.multidiffusion import MultiDiffusion
 from muralist.settings import from_json, to_json
 from muralist.stage import Method
+from muralist.suggest import did_you_mean
 
 __all__ = [
     "METHODS",
@@ -27,11 +28,7 @@ METHODS: Mapping[str, type] = {
 def method_named(name: str) -> type:
     """The class of a method; `BadRequest` with a suggestion where there is none."""
     if name not in METHODS:
-        import difflib
-
-        near = difflib.get_close_matches(name, METHODS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(METHODS)}"
-        raise BadRequest(f"there is no method {name!r}; {hint}")
+        raise BadRequest(f"there is no method {name!r}; {did_you_mean(name, METHODS)}")
     return METHODS[name]
 
 

@@ -1,6 +1,5 @@
 """What is known of a model before any weight is read."""
 
-import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from muralist.errors import ModelNotFound, MuralistError, UnsupportedModel
 from muralist.models.base import Card
 from muralist.models.toy import Toy
 from muralist.shapes import WEIGHTS
+from muralist.suggest import did_you_mean
 
 __all__ = ["ALIASES", "SUPPORTED", "card", "card_of_configs", "folder"]
 
@@ -99,11 +99,10 @@ def folder(name: str) -> Path:
     source = _source(name)
     if isinstance(source, Path):
         return source
-    import diffusers
+    from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
-    download = getattr(diffusers, "DiffusionPipeline").download  # noqa: B009
     with _explained(name, source):
-        return Path(download(source, use_safetensors=True))
+        return Path(DiffusionPipeline.download(source, use_safetensors=True))
 
 
 def _source(name: str) -> Path | str:
@@ -118,9 +117,9 @@ def _source(name: str) -> Path | str:
         raise UnsupportedModel(f"{name!r} is a single file; a folder in diffusers format is needed")
     on_hub = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", source) and not path.parent.is_dir()
     if not on_hub:
-        near = difflib.get_close_matches(name, ALIASES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"not one of {', '.join(ALIASES)}"
-        raise ModelNotFound(f"there is no model {name!r}, and no such folder; {hint}")
+        raise ModelNotFound(
+            f"there is no model {name!r}, and no such folder; {did_you_mean(name, ALIASES)}"
+        )
     return source
 
 

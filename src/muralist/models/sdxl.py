@@ -31,7 +31,10 @@ class SDXL:
         assert pooled is not None, "SDXL conditioning has pooled embeddings"
         added = {
             "text_embeds": pooled.to(self.device, self.pipe.unet.dtype),
-            "time_ids": size_and_crop_ids(q, len(x), self.card.factor).to(self.device),
+            # a blocking copy would wait for all that the device still has to do
+            "time_ids": size_and_crop_ids(q, len(x), self.card.factor).to(
+                self.device, non_blocking=True
+            ),
         }
         return unet.predict(self.pipe.unet, x, q, self.device, added)
 

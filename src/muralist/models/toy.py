@@ -1,6 +1,7 @@
 """An exact denoiser of a random texture, for laws, seams in numbers, and first steps."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -62,17 +63,11 @@ class Toy:
 
     def _posterior(self, x: Tensor, alpha: float, sigma: float, spacing: int) -> Tensor:
         """The mean of x0 given x = alpha * x0 + sigma * noise (Wiener, 1949)."""
-        over, rows = self._modes(x.shape[-2], spacing, x)
-        across, cols = self._modes(x.shape[-1], spacing, x)
+        over, rows = (part.to(x) for part in _modes(x.shape[-2], spacing, self.length))
+        across, cols = (part.to(x) for part in _modes(x.shape[-1], spacing, self.length))
         power = over[:, None] * across
         modes = rows.T @ x @ cols
         return rows @ (modes * (alpha * power / (alpha**2 * power + sigma**2))) @ cols.T
-
-    def _modes(self, count: int, spacing: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        at = torch.arange(count, dtype=torch.float64)
-        covariance = torch.exp(-(at[:, None] - at).abs() * spacing / self.length)
-        power, vectors = torch.linalg.eigh(covariance)
-        return power.to(like.device, like.dtype), vectors.to(like.device, like.dtype)
 
     def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
         nothing = Cond(torch.zeros(1, 1, 1))
@@ -84,3 +79,12 @@ class Toy:
 
     def dropped(self, prompt: str) -> str:
         return ""
+
+
+@lru_cache(maxsize=64)
+def _modes(count: int, spacing: int, length: float) -> tuple[Tensor, Tensor]:
+    """Powers and axes of a line of cells: eigenvalues `count`, eigenvectors in columns, float64."""
+    at = torch.arange(count, dtype=torch.float64)
+    covariance = torch.exp(-(at[:, None] - at).abs() * spacing / length)
+    power, vectors = torch.linalg.eigh(covariance)
+    return power, vectors
