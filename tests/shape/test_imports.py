@@ -12,7 +12,7 @@ import muralist
 SOURCE = Path(muralist.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 PARTS = ("views", "denoisers", "guides", "fuse", "solve")
-VOCABULARY = ("canvas", "query", "errors")
+VOCABULARY = ("canvas", "query", "errors", "suggest")
 
 
 def named(file: Path) -> str:
