@@ -43,7 +43,7 @@ def twin(request: Request, pipe: Any, noise: Noise) -> tuple[Network, Iterator[T
     if isinstance(method, MultiDiffusion):
         windows = _windows(request, Grid.of(native, method.window, method.stride))
         return network, plain_multidiffusion(network, noises[0], windows, steps)
-    grid = Grid.of(native, method.window, method.stride, method.jitter)
+    grid = Grid.of(native, method.window, method.stride, method.jitter, method.overhang)
     assert grid.jitter <= grid.quarter_overlap
     return network, plain_demofusion(
         network,

@@ -59,6 +59,7 @@ VIEWS: Mapping[str, Callable[[Query], list[View]]] = {
     "oblong windows": Grid(Size(5, 8), 4),
     "windows side by side": Grid(Size(7, 7), 7),
     "jittered windows": Grid(Size(8, 8), 4, jitter=2),
+    "jittered windows that hang over": Grid(Size(8, 8), 4, jitter=2, overhang=True),
     "windows in a ring": Grid(Size(6, 6), 4, wrap=True),
     "jittered windows in a ring": Grid(Size(8, 8), 4, jitter=1, wrap=True),
     "windows larger than the canvas": Grid(Size(40, 40), 20, jitter=5),
@@ -111,7 +112,7 @@ IDENTITIES: Mapping[str, Callable[[Any], Denoiser]] = {
 METHODS: Mapping[str, Any] = {
     "DemoFusion": DemoFusion(),
     "DemoFusion, close windows": DemoFusion(window=12, stride=4, jitter=0, sigma=1.0),
-    "DemoFusion, as released": DemoFusion(crop_ids="padded"),
+    "DemoFusion, as released": DemoFusion(crop_ids="padded", overhang=True),
     "DemoFusion, entered half way": DemoFusion(strength=0.5),
     "MultiDiffusion": MultiDiffusion(),
     "MultiDiffusion, gaussian": MultiDiffusion(fusion="gaussian", stride=6),

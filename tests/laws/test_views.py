@@ -1,5 +1,7 @@
 """Views cover every cell, and lie where the papers put them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -19,7 +21,8 @@ def grids(draw, jittered: bool = False, wrap: bool = False) -> Grid:
     window = Size(draw(st.integers(1, 12)), draw(st.integers(1, 12)))
     stride = draw(st.integers(1, min(window)))
     jitter = draw(st.integers(0, (min(window) - stride) // 2)) if jittered else 0
-    return Grid(window, stride, jitter, wrap)
+    overhang = jittered and draw(st.booleans())
+    return Grid(window, stride, jitter, overhang, wrap)
 
 
 @pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
@@ -99,7 +102,7 @@ def test_an_axis_shorter_than_the_window_is_seen_whole(grid, size):
 
 def drawn(grid: Grid, size: Size, count: int) -> torch.Tensor:
     """How far (down, right) each window moved from its place, at each of many steps."""
-    still = Grid(grid.window, grid.stride, 0, grid.wrap)(query(size))
+    still = replace(grid, jitter=0)(query(size))
     moves = []
     for seed in range(count):
         moved = grid(query(size, seed=seed))
@@ -107,16 +110,27 @@ def drawn(grid: Grid, size: Size, count: int) -> torch.Tensor:
     return torch.tensor(moves)
 
 
-def test_jitter_moves_border_windows_only_outwards_and_others_both_ways():
+@pytest.mark.parametrize(("overhang", "outwards"), [(False, 0), (True, 2)])
+def test_jitter_moves_border_windows_at_most_outwards_and_others_both_ways(overhang, outwards):
     # three windows an axis: a first, one between, a last; 200 draws miss an end of five values
     # with a chance of 2e-19 a window and end
-    moves = drawn(Grid(Size(8, 8), 4, jitter=2), Size(16, 16), 200).view(200, 3, 3, 2)
+    grid = Grid(Size(8, 8), 4, jitter=2, overhang=overhang)
+    moves = drawn(grid, Size(16, 16), 200).view(200, 3, 3, 2)
     low, high = moves.amin(0), moves.amax(0)
-    ends = {0: (-2, 0), 1: (-2, 2), 2: (0, 2)}
+    ends = {0: (-outwards, 0), 1: (-2, 2), 2: (0, outwards)}
     for row in range(3):
         for col in range(3):
             assert (low[row, col, 0], high[row, col, 0]) == ends[row]
             assert (low[row, col, 1], high[row, col, 1]) == ends[col]
+
+
+@quick
+@given(data=st.data(), size=sizes, seed=st.integers(0, 99))
+def test_windows_stay_on_the_canvas_unless_they_may_hang_over(data, size, seed):
+    grid = replace(data.draw(grids(jittered=True)), overhang=False)
+    for view in grid(query(size, seed=seed)):
+        assert 0 <= view.top <= size.height - view.height
+        assert 0 <= view.left <= size.width - view.width
 
 
 def test_jitter_is_as_likely_at_each_of_its_values():

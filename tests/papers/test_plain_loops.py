@@ -103,6 +103,7 @@ def test_demofusion_equals_the_plain_loop_at_every_stage(
     [
         {"crop_ids": "padded"},
         {"jitter": 0},
+        {"overhang": True},
         {"window": 24, "stride": 8},
         {"cosine_scale_1": 2.0, "cosine_scale_2": 0.5, "cosine_scale_3": 1.5, "sigma": 1.3},
     ],

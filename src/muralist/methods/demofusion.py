@@ -34,6 +34,9 @@ class DemoFusion:
     jitter: int | None = setting(
         None, "cells by which windows move at random; a quarter of the overlap if unset", low=0
     )
+    overhang: bool = setting(
+        False, "move border windows too, outwards over zeros, as released; they hold still if not"
+    )
     cosine_scale_1: float = setting(3.0, "power of the skip residual's decay", low=0)
     cosine_scale_2: float = setting(1.0, "power of the dilated path's decay", low=0)
     cosine_scale_3: float = setting(1.0, "power of the blur's decay", low=0)
@@ -56,7 +59,7 @@ class DemoFusion:
     def stages(self, model: Painter, size: Size) -> Iterator[Stage]:
         first, *larger = progression(model.native, size)
         yield Stage(size=first, denoiser=lambda _: Tiled(model, Strided(1)))
-        windows = Grid.of(model.native, self.window, self.stride, self.jitter)
+        windows = Grid.of(model.native, self.window, self.stride, self.jitter, self.overhang)
         pad = windows.quarter_overlap if self.crop_ids == "padded" else 0
         near = Tiled(Relabelled(model, pad, pad), windows)
         for factor, each in enumerate(larger, start=2):

@@ -15,10 +15,11 @@ __all__ = ["Grid"]
 class Grid:
     """Windows a stride apart, the last ones moved back to end at the border, in reading order.
 
-    An axis shorter than the window is seen whole. `jitter` moves every window by up to so many
-    cells, drawn anew at each step (DemoFusion, random jitter); windows at a border move only
-    outwards, where they hang over, so that every cell stays covered. With `wrap` the columns close
-    into a ring and windows go round it, so that a panorama has no border.
+    An axis shorter than the window is seen whole. `jitter` moves windows by up to so many cells,
+    drawn anew at each step (DemoFusion, random jitter). Windows at a border hold still across it,
+    so that every cell stays covered; with `overhang` they move outwards and see zeros there, as in
+    DemoFusion's release. With `wrap` the columns close into a ring and windows go round it, so
+    that a panorama has no border.
 
     `window` is in latent cells; `stride` is 1 to the shorter side of the window; `jitter` is 0
     to half the overlap, beyond which neighbours could part.
@@ -27,6 +28,7 @@ class Grid:
     window: Size
     stride: int
     jitter: int = 0
+    overhang: bool = False
     wrap: bool = False
 
     def __post_init__(self) -> None:
@@ -48,11 +50,12 @@ class Grid:
         window: int | None,
         stride: int | None,
         jitter: int | None = 0,
+        overhang: bool = False,
         wrap: bool = False,
     ) -> "Grid":
         """Unset: native windows, half a window apart, jittered by a quarter of their overlap."""
         size = Size(window, window) if window else native
-        grid = cls(size, stride or max(min(size) // 2, 1), jitter or 0, wrap)
+        grid = cls(size, stride or max(min(size) // 2, 1), jitter or 0, overhang, wrap)
         return replace(grid, jitter=grid.quarter_overlap) if jitter is None else grid
 
     @property
@@ -87,6 +90,9 @@ class Grid:
 
     def _nudged(self, at: int, window: int, extent: int, draw: float, free: bool = False) -> int:
         """`draw` is uniform on [0, 1); every whole distance in reach is equally likely."""
-        low = -self.jitter if free or at + window < extent else 0
-        high = self.jitter if free or at > 0 else 0
+        before, after = at, extent - window - at
+        low = -self.jitter if free or after > 0 else 0
+        high = self.jitter if free or before > 0 else 0
+        if not (free or self.overhang):
+            low, high = max(low, -before), min(high, after)
         return at + low + int(draw * (high - low + 1))
