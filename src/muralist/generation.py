@@ -221,14 +221,12 @@ def paint(
     if generator is not None:
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     several = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
-    negatives = negative_prompt
-    if not isinstance(negatives, list | tuple):
-        negatives = [negatives] * len(several)
-    if len(negatives) != len(several):
-        raise BadRequest(f"there are {len(several)} prompts and {len(negatives)} negative prompts")
-    if latents is not None and len(latents) != len(several):
-        raise BadRequest(f"there are {len(several)} prompts and {len(latents)} rows of latents")
+    one_for_all = not isinstance(negative_prompt, list | tuple)
+    negatives = [negative_prompt] * len(several) if one_for_all else negative_prompt
     starts = [None] * len(several) if latents is None else latents.split(1)
+    for name, given in (("negative prompts", negatives), ("rows of latents", starts)):
+        if len(given) != len(several):
+            raise BadRequest(f"there are {len(several)} prompts and {len(given)} {name}")
     chosen = method_named(method)() if isinstance(method, str) else method or DemoFusion()
     requests = [
         Request(

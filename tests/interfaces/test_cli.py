@@ -126,7 +126,7 @@ def test_plan_knows_the_cost_of_sdxl_without_having_it(run):
         (["paint", "x", "--size", "0x0"], "height is 0"),
         (["paint", "x", "--size", "48"], "WIDTHxHEIGHT"),
         (["paint", "x", "--size", ""], "WIDTHxHEIGHT"),
-        (["paint", "x", "--model", "sdxl", "--size", "513x512"], "width is 513"),
+        (["paint", "x", "--model", "sdxl", "--size", "513x512"], "513x512 pixels is not possible"),
         (["paint", "x", "--set", "stride=17"], "stride is 17 latent cells; 1 to 16"),
         (["paint", "x", "--set", "strid=3"], "did you mean stride?"),
         (["paint", "x", "--set", "stride"], "NAME=VALUE"),

@@ -42,43 +42,31 @@ def cells(view: View, size: Size) -> torch.Tensor:
     return where
 
 
-def check_crop(view: View, size: Size) -> None:
+on_a_canvas = st.tuples(sizes, anywhere)
+kinds = pytest.mark.parametrize("kind", [on_a_canvas, rings()], ids=["plain", "ring"])
+
+
+@kinds
+@quick
+@given(data=st.data())
+def test_a_view_sees_its_cells_and_zero_outside(kind, data):
+    size, view = data.draw(kind)
     canvas = normal(1, 2, *size)
     where = cells(view, size)
     expected = canvas.flatten(2)[:, :, where.clamp(min=0)] * (where >= 0)
     assert torch.equal(view.crop(canvas), expected)
 
 
-def check_add_then_crop(view: View, size: Size) -> None:
+@kinds
+@quick
+@given(data=st.data())
+def test_crop_after_add_returns_the_patch(kind, data):
+    size, view = data.draw(kind)
     patch, canvas = normal(1, 2, view.height, view.width), torch.zeros(1, 2, *size).double()
     view.add(canvas, patch)
     inside = cells(view, size) >= 0
     assert torch.equal(view.crop(canvas), patch * inside)
     assert int((canvas != 0).sum()) == 2 * int(inside.sum())
-
-
-@quick
-@given(view=anywhere, size=sizes)
-def test_a_view_sees_its_cells_and_zero_outside(view, size):
-    check_crop(view, size)
-
-
-@quick
-@given(ring=rings())
-def test_a_view_round_the_ring_sees_its_cells(ring):
-    check_crop(ring[1], ring[0])
-
-
-@quick
-@given(view=anywhere, size=sizes)
-def test_crop_after_add_returns_the_patch(view, size):
-    check_add_then_crop(view, size)
-
-
-@quick
-@given(ring=rings())
-def test_crop_after_add_returns_the_patch_round_the_ring(ring):
-    check_add_then_crop(ring[1], ring[0])
 
 
 @quick

@@ -157,60 +157,28 @@ def test_runs_hand_solvers_what_they_remember(solver):
     assert distance(painted(request, latents=drawn).latents, plain) < 1e-6
 
 
-def test_at_native_size_sdxl_paints_as_its_own_pipeline_does(tiny_sdxl):
-    """diffusers' loop, size and crop ids, and guidance, against ours with nothing to fuse."""
-    drawn = normal(1, 4, 32, 32, dtype=torch.float32)
-    pipe = tiny_sdxl.pipe
-    pipe.set_progress_bar_config(disable=True)
-    theirs = pipe(
-        "a red cat",
-        negative_prompt="blurry",
-        height=256,
-        width=256,
-        num_inference_steps=3,
-        guidance_scale=6.0,
-        latents=drawn.clone(),
-        output_type="latent",
-    ).images
-    for method in (DemoFusion(), MultiDiffusion()):
-        request = toy_request(
-            method,
-            model=tiny_sdxl,
-            prompt="a red cat",
-            negative_prompt="blurry",
-            height=256,
-            width=256,
-            num_inference_steps=3,
-            guidance_scale=6.0,
-        )
-        ours = painted(request, latents=drawn).latents
-        assert distance(ours.cpu(), theirs.cpu()) < 1e-4  # float32, in another order
+def distance_to_own_pipeline(model, method, **settings) -> float:
+    """Of diffusers' loop, size and crop ids, and guidance, to ours with nothing to fuse."""
+    cells = settings["height"] // 8, settings["width"] // 8
+    drawn = normal(1, 4, *cells, dtype=torch.float32)
+    settings = {"prompt": "a red cat", "num_inference_steps": 3, "guidance_scale": 6.0, **settings}
+    model.pipe.set_progress_bar_config(disable=True)
+    theirs = model.pipe(latents=drawn.clone(), output_type="latent", **settings).images
+    ours = painted(toy_request(method, model=model, **settings), latents=drawn).latents
+    return distance(ours.cpu(), theirs.cpu())
+
+
+@pytest.mark.parametrize("method", [DemoFusion(), MultiDiffusion()])
+def test_at_native_size_sdxl_paints_as_its_own_pipeline_does(tiny_sdxl, method):
+    settings = {"negative_prompt": "blurry", "height": 256, "width": 256}
+    # float32, in another order
+    assert distance_to_own_pipeline(tiny_sdxl, method, **settings) < 1e-4
 
 
 def test_at_native_size_sd_paints_as_its_own_pipeline_does(tiny_sd):
-    drawn = normal(1, 4, 24, 24, dtype=torch.float32)  # smaller than native, to be quick
-    tiny_sd.pipe.set_progress_bar_config(disable=True)
-    theirs = tiny_sd.pipe(
-        "a red cat",
-        height=192,
-        width=192,
-        num_inference_steps=3,
-        guidance_scale=6.0,
-        guidance_rescale=0.5,
-        latents=drawn.clone(),
-        output_type="latent",
-    ).images
-    request = toy_request(
-        MultiDiffusion(),
-        model=tiny_sd,
-        prompt="a red cat",
-        height=192,
-        width=192,
-        num_inference_steps=3,
-        guidance_scale=6.0,
-        guidance_rescale=0.5,
-    )
-    assert distance(painted(request, latents=drawn).latents.cpu(), theirs.cpu()) < 1e-4
+    # smaller than native, to be quick
+    settings = {"height": 192, "width": 192, "guidance_rescale": 0.5}
+    assert distance_to_own_pipeline(tiny_sd, MultiDiffusion(), **settings) < 1e-4
 
 
 def test_the_networks_of_these_laws_mind_what_they_are_asked():

@@ -21,8 +21,9 @@ def nothing_is_loaded(monkeypatch):
 
 
 BAD = [
-    ({"height": 1001}, "height is 1001 pixels; sdxl paints positive multiples of 8, 1000 for"),
-    ({"width": 7, "height": 8}, "width is 7 pixels; .* 8 for example"),
+    ({"height": 1001}, "of 1001x1001 pixels .* sdxl paints positive multiples of 8, 1000x1000 for"),
+    ({"width": 7}, "of 7x7 pixels is not possible; .* of 8, 8x8 for example"),
+    ({"width": 520, "height": 9}, "of 520x9 pixels is not possible; .* 520x8 for example"),
     ({"height": 0}, "height is 0; a whole number from 1"),
     ({"width": -8}, "width is -8; a whole number from 1"),
     ({"width": 2**21}, "width is 2097152; a whole number from 1"),
@@ -75,7 +76,7 @@ def test_what_cannot_be_painted_is_refused_when_asked_for(change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"height": 1001}, "height is 1001 pixels"),
+        ({"height": 1001}, "1001x1001 pixels is not possible"),
         ({"num_inference_steps": 0}, "num_inference_steps is 0"),
         ({"method": "demofusoin"}, "no method 'demofusoin'; did you mean demofusion"),
         ({"seed": -1}, "seed is -1"),

