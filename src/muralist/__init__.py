@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDone
     from muralist.generation import PromptTooLong, generate, paint
-    from muralist.methods import METHODS, DemoFusion, MultiDiffusion
+    from muralist.methods import METHODS, AccDiffusion, DemoFusion, MultiDiffusion
     from muralist.models import Model, load, wrap
     from muralist.picture import Picture, StageResult
     from muralist.planning import Plan, plan
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METHODS",
+    "AccDiffusion",
     "BadRequest",
     "DemoFusion",
     "Event",
@@ -68,7 +69,7 @@ _HOMES = {
     "errors": "BadRequest ModelNotFound MuralistError NotFinite UnsupportedModel",
     "events": "Event Finished StageDone Started Ticked TileDone",
     "generation": "PromptTooLong generate paint",
-    "methods": "METHODS DemoFusion MultiDiffusion",
+    "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion",
     "models": "Model load wrap",
     "picture": "Picture StageResult",
     "planning": "Plan plan",

@@ -98,6 +98,7 @@ def _question(request: Request, model: Model) -> Query:
         step=request.schedule.steps[0],
         cond=cond,
         negative=negative,
+        text=model.text(request.prompt),
         canvas=request.size,
         final=request.size,
         seed=request.seed,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from muralist.canvas import Size, View, gather
 
@@ -22,6 +22,8 @@ __all__ = [
     "Ramp",
     "Runner",
     "Step",
+    "Text",
+    "Token",
     "Views",
     "seeded",
     "together",
@@ -64,9 +66,33 @@ class Cond:
 
     def then(self, other: "Cond") -> "Cond":
         """These rows, followed by `other`'s."""
-        if self.pooled is None or other.pooled is None:
-            return Cond(torch.cat([self.embeds, other.embeds]))
-        return Cond(torch.cat([self.embeds, other.embeds]), torch.cat([self.pooled, other.pooled]))
+        return Cond.stacked([self, other])
+
+    @staticmethod
+    def stacked(conds: Sequence["Cond"]) -> "Cond":
+        """The rows of all of them, one after another."""
+        pooled = [cond.pooled for cond in conds if cond.pooled is not None]
+        embeds = torch.cat([cond.embeds for cond in conds])
+        return Cond(embeds, torch.cat(pooled) if len(pooled) == len(conds) else None)
+
+
+class Token(NamedTuple):
+    """A piece of a prompt as the text encoder sees it."""
+
+    text: str
+    ends_word: bool  # or goes on in the next token
+
+
+@dataclass(frozen=True)
+class Text:
+    """A prompt that can be said in part.
+
+    Token i conditions at position i + 1, behind the one that begins every text; those that begin,
+    end and fill are not listed. `say` encodes any text, each text once.
+    """
+
+    tokens: tuple[Token, ...]
+    say: Callable[[str], Cond]
 
 
 class Estimate(NamedTuple):
@@ -108,6 +134,11 @@ class Painter(Denoiser, Protocol):
         """Latent cells of a picture as in training."""
         ...
 
+    @property
+    def network(self) -> nn.Module | None:
+        """What patches look into; None where there is no network."""
+        ...
+
 
 Part: TypeAlias = tuple[View, Estimate]
 Views: TypeAlias = Callable[["Query"], Sequence[View]]
@@ -144,6 +175,7 @@ class Query:
     canvas: Size  # of the stage being painted
     final: Size  # of the finished picture: what size conditioning is told
     negative: Cond | None = None  # guidance leads away from it
+    text: Text | None = None  # what `cond` says, where models tell
     views: tuple[View, ...] = ()  # one per row of the batch; empty for the whole canvas
     seed: int = 0
     stage: int = 1

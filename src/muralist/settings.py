@@ -1,4 +1,7 @@
-"""A dataclass's fields as settings: with help and range, from text, to JSON and back."""
+"""A dataclass's fields as settings: with help and range, from text, to JSON and back.
+
+Settings of a dataclass that another holds count as the holder's own, under the same names.
+"""
 
 import dataclasses
 import math
@@ -10,7 +13,16 @@ from typing import Any, Literal, TypeVar
 from muralist.errors import BadRequest
 from muralist.suggest import did_you_mean
 
-__all__ = ["Setting", "from_json", "parsed", "setting", "settings_of", "to_json", "validate"]
+__all__ = [
+    "Setting",
+    "from_json",
+    "held",
+    "parsed",
+    "setting",
+    "settings_of",
+    "to_json",
+    "validate",
+]
 
 T = TypeVar("T")
 
@@ -104,44 +116,63 @@ def setting(default: Any, help: str, *, low: float = -math.inf, high: float = ma
     return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high})
 
 
+def held(kind: type) -> Any:
+    """A dataclass field that holds another dataclass with settings."""
+    return dataclasses.field(default_factory=kind, metadata={"held": kind})
+
+
 def settings_of(cls: type) -> list[Setting]:
-    """The settings of a dataclass: its fields made by `setting`, in their order."""
+    """The settings of a dataclass: its own, in their order, then those of what it holds."""
+    return _own(cls) + [one for kind in _held(cls).values() for one in settings_of(kind)]
+
+
+def _own(cls: type) -> list[Setting]:
     kinds = typing.get_type_hints(cls)
     return [
-        Setting(
-            name=field.name,
-            type=kinds[field.name],
-            default=field.default,
-            **field.metadata,
-        )
+        Setting(name=field.name, type=kinds[field.name], default=field.default, **field.metadata)
         for field in dataclasses.fields(cls)
         if "help" in field.metadata
     ]
 
 
+def _held(cls: type) -> dict[str, type]:
+    fields = dataclasses.fields(cls)
+    return {field.name: field.metadata["held"] for field in fields if "held" in field.metadata}
+
+
 def validate(instance: Any) -> None:
     """Raises `BadRequest` naming the first field whose value is not allowed."""
-    for known in settings_of(type(instance)):
+    for known in _own(type(instance)):
         known.check(getattr(instance, known.name))
+    for name, kind in _held(type(instance)).items():
+        if not isinstance(value := getattr(instance, name), kind):
+            raise BadRequest(f"{name} is {value!r}; an instance of {kind.__name__} is needed")
 
 
 def parsed(cls: type[T], given: Mapping[str, str], base: T | None = None) -> T:
     """An instance from name and text pairs, as typed on a command line, over those of `base`."""
     known = {one.name: one for one in settings_of(cls)}
     _refuse_unknown(cls, given, known)
-    before = {} if base is None else {name: getattr(base, name) for name in known}
-    return cls(**before | {name: known[name].read(text) for name, text in given.items()})
+    before = {} if base is None else to_json(base)
+    return from_json(cls, before | {name: known[name].read(text) for name, text in given.items()})
 
 
 def to_json(instance: Any) -> dict[str, Any]:
-    """Fields as JSON values."""
-    return dataclasses.asdict(instance)
+    """Settings by name, as JSON values."""
+    values = {one.name: getattr(instance, one.name) for one in _own(type(instance))}
+    for name in _held(type(instance)):
+        values |= to_json(getattr(instance, name))
+    return values
 
 
 def from_json(cls: type[T], given: Mapping[str, Any]) -> T:
-    """The instance whose `to_json` this is; fields left out keep their defaults."""
-    _refuse_unknown(cls, given, {one.name for one in settings_of(cls)})
-    return cls(**given)
+    """The instance whose `to_json` this is; settings left out keep their defaults."""
+    _refuse_unknown(cls, given, [one.name for one in settings_of(cls)])
+    arguments = {one.name: given[one.name] for one in _own(cls) if one.name in given}
+    for name, kind in _held(cls).items():
+        theirs = [one.name for one in settings_of(kind) if one.name in given]
+        arguments[name] = from_json(kind, {key: given[key] for key in theirs})
+    return cls(**arguments)
 
 
 def _refuse_unknown(cls: type, given: Iterable[str], known: Collection[str]) -> None:

@@ -8,14 +8,26 @@ import torch
 from torch import Tensor
 
 import muralist
-from muralist import DemoFusion, MultiDiffusion
+from muralist import AccDiffusion, DemoFusion, MultiDiffusion
 from muralist.canvas import Size, View
-from muralist.denoisers import CFG, Blended, Corrected, Filtered, Relabelled, Steered, Tiled
+from muralist.denoisers import (
+    CFG,
+    Blended,
+    Corrected,
+    Filtered,
+    Patched,
+    PatchPrompted,
+    Relabelled,
+    Shuffled,
+    Steered,
+    Tiled,
+)
 from muralist.events import Event
 from muralist.fuse import Gaussian, mean
 from muralist.guides import Blur, Reference, Residual
 from muralist.models import Toy
-from muralist.query import Cond, Denoiser, Estimate, Fusion, Guide, Query, Step
+from muralist.patches import Probe
+from muralist.query import Cond, Denoiser, Estimate, Fusion, Guide, Query, Step, Text
 from muralist.request import Request
 from muralist.schedule import Constant, Cosine, schedule
 from muralist.solve import DPMSolverPP2M, Solver, ddim, euler
@@ -37,7 +49,8 @@ def steps(count: int = 6, **config: Any) -> tuple[Step, ...]:
 
 
 def query(canvas: Size, step: Step | None = None, **known: Any) -> Query:
-    return Query(step=step or steps()[2], cond=NO_TEXT, canvas=canvas, final=canvas, **known)
+    asked = {"step": step or steps()[2], "cond": NO_TEXT, "canvas": canvas, "final": canvas}
+    return Query(**{**asked, **known})
 
 
 def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -107,6 +120,9 @@ IDENTITIES: Mapping[str, Callable[[Any], Denoiser]] = {
     "Tiled by one view of all": lambda inner: Tiled(inner, whole_canvas),
     "Tiled by one view of all, gaussian": lambda inner: Tiled(inner, whole_canvas, Gaussian()),
     "Tiled by every cell": lambda inner: Tiled(inner, Strided(1)),
+    "Patched without a network": lambda inner: Patched(Bare(inner), unreachable),
+    "PatchPrompted without text": lambda inner: PatchPrompted(inner, Probe(), 0.3),
+    "Shuffled alone": lambda inner: Shuffled(inner, 1),
 }
 
 METHODS: Mapping[str, Any] = {
@@ -114,6 +130,11 @@ METHODS: Mapping[str, Any] = {
     "DemoFusion, close windows": DemoFusion(window=12, stride=4, jitter=0, sigma=1.0),
     "DemoFusion, as released": DemoFusion(crop_ids="padded", overhang=True),
     "DemoFusion, entered half way": DemoFusion(strength=0.5),
+    "AccDiffusion": AccDiffusion(),
+    "AccDiffusion, as released": AccDiffusion(
+        prompts="tokens", demofusion=DemoFusion(crop_ids="padded", overhang=True)
+    ),
+    "AccDiffusion without interaction": AccDiffusion(c=0.5, interaction=False),
     "MultiDiffusion": MultiDiffusion(),
     "MultiDiffusion, gaussian": MultiDiffusion(fusion="gaussian", stride=6),
     "MultiDiffusion in a ring": MultiDiffusion(wrap=True),
@@ -126,6 +147,18 @@ def same(what: Any, q: Query) -> Any:
 
 def whole_canvas(q: Query) -> list[View]:
     return [View(0, 0, *q.canvas)]
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A denoiser as a painter without a network."""
+
+    inner: Denoiser
+    native: Size = Size(16, 16)
+    network: None = None
+
+    def __call__(self, x: Tensor, q: Query) -> Estimate:
+        return self.inner(x, q)
 
 
 def unreachable(x: Tensor, q: Query) -> Estimate:
@@ -155,6 +188,10 @@ class Watched:
         return self.inner.native
 
     @property
+    def network(self) -> Any:
+        return self.inner.network
+
+    @property
     def device(self) -> torch.device:
         return self.inner.device
 
@@ -166,6 +203,9 @@ class Watched:
     def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
         self.encoded.append((prompt, negative_prompt))
         return self.inner.encode(prompt, negative_prompt)
+
+    def text(self, prompt: str) -> Text | None:
+        return self.inner.text(prompt)
 
     def decode(self, latents: Tensor) -> Tensor:
         self.decoded.append(Size(*latents.shape[-2:]))

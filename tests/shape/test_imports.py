@@ -11,7 +11,7 @@ import muralist
 
 SOURCE = Path(muralist.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-PARTS = ("views", "denoisers", "guides", "fuse", "solve")
+PARTS = ("views", "denoisers", "guides", "patches", "fuse", "solve")
 VOCABULARY = ("canvas", "query", "errors", "suggest")
 
 

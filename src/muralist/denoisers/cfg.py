@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from muralist.canvas import Size
 from muralist.errors import BadRequest
@@ -41,6 +41,10 @@ class CFG:
     @property
     def native(self) -> Size:
         return self.inner.native
+
+    @property
+    def network(self) -> nn.Module | None:
+        return self.inner.network
 
     def active(self, step: Step) -> bool:
         """Whether this step is guided."""

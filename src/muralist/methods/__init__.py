@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from muralist.errors import BadRequest
+from muralist.methods.accdiffusion import AccDiffusion
 from muralist.methods.demofusion import DemoFusion
 from muralist.methods.multidiffusion import MultiDiffusion
 from muralist.settings import from_json, to_json
@@ -12,6 +13,7 @@ from muralist.suggest import did_you_mean
 
 __all__ = [
     "METHODS",
+    "AccDiffusion",
     "DemoFusion",
     "MultiDiffusion",
     "method_from_json",
@@ -20,6 +22,7 @@ __all__ = [
 ]
 
 METHODS: Mapping[str, type] = {
+    "accdiffusion": AccDiffusion,
     "demofusion": DemoFusion,
     "multidiffusion": MultiDiffusion,
 }

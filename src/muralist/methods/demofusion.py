@@ -1,6 +1,6 @@
 """Scale by scale, held to the last."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -57,19 +57,36 @@ class DemoFusion:
         validate(self)
 
     def stages(self, model: Painter, size: Size) -> Iterator[Stage]:
-        first, *larger = progression(model.native, size)
-        yield Stage(size=first, denoiser=lambda _: Tiled(model, Strided(1)))
-        windows = Grid.of(model.native, self.window, self.stride, self.jitter, self.overhang)
-        pad = windows.quarter_overlap if self.crop_ids == "padded" else 0
-        near = Tiled(Relabelled(model, pad, pad), windows)
+        base, near = Tiled(model, Strided(1)), self.placed(model)
+        yield from self.composed(model.native, size, base, near, lambda k: Tiled(model, Strided(k)))
+
+    def composed(
+        self,
+        native: Size,
+        size: Size,
+        base: Denoiser,
+        near: Denoiser,
+        far: Callable[[int], Denoiser],
+    ) -> Iterator[Stage]:
+        """The stages, of denoisers for the first canvas, for windows, and for the whole at k-th."""
+        first, *larger = progression(native, size)
+        yield Stage(size=first, denoiser=lambda _: base)
+        windowed = Tiled(near, self.windows(native))
         for factor, each in enumerate(larger, start=2):
-            far = Tiled(model, Strided(factor))
             yield Stage(
                 size=each,
-                denoiser=partial(self.denoiser, near, far, factor),
+                denoiser=partial(self.denoiser, windowed, far(factor), factor),
                 end=match_statistics,
                 strength=self.strength,
             )
+
+    def windows(self, native: Size) -> Grid:
+        return Grid.of(native, self.window, self.stride, self.jitter, self.overhang)
+
+    def placed(self, model: Painter) -> Denoiser:
+        """The model, told the crop coordinates of windows as `crop_ids` says."""
+        pad = self.windows(model.native).quarter_overlap if self.crop_ids == "padded" else 0
+        return Relabelled(model, pad, pad)
 
     def denoiser(
         self, near: Denoiser, far: Denoiser, factor: int, reference: Reference

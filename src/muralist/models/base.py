@@ -9,7 +9,7 @@ from torch import Tensor
 
 from muralist.canvas import Size
 from muralist.errors import BadRequest
-from muralist.query import Cond, Painter
+from muralist.query import Cond, Painter, Text
 
 __all__ = ["Card", "Model"]
 
@@ -58,6 +58,10 @@ class Model(Painter, Protocol):
 
     def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
         """The conditioning of a prompt, and of what guidance leads away from."""
+        ...
+
+    def text(self, prompt: str) -> Text | None:
+        """The prompt as tokens that can be said in part; None where there are none."""
         ...
 
     def decode(self, latents: Tensor) -> Tensor:

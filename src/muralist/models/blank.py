@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from muralist.canvas import Size, View
 from muralist.query import Cond, Denoiser, Estimate, Painter, Part, Query
@@ -20,6 +20,7 @@ class Blank:
 
     native: Size
     rows: list[int] = field(default_factory=list)
+    network: None = None
 
     def __call__(self, x: Tensor, q: Query) -> Estimate:
         self.rows.append(len(x))
@@ -36,6 +37,10 @@ class Asked:
     @property
     def native(self) -> Size:
         return self.inner.native
+
+    @property
+    def network(self) -> nn.Module | None:
+        return self.inner.network
 
     def __call__(self, x: Tensor, q: Query) -> Estimate:
         self.views.append(len(x))

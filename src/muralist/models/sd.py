@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from muralist.canvas import Size
 from muralist.models import unet
 from muralist.models.base import Card
-from muralist.query import Cond, Estimate, Query
+from muralist.query import Cond, Estimate, Query, Text
 
 __all__ = ["SD"]
 
@@ -26,6 +26,10 @@ class SD:
     def native(self) -> Size:
         return self.card.native
 
+    @property
+    def network(self) -> nn.Module:
+        return self.pipe.unet
+
     def __call__(self, x: Tensor, q: Query) -> Estimate:
         return unet.predict(self.pipe.unet, x, q, self.device)
 
@@ -35,6 +39,9 @@ class SD:
             prompt, self.device, 1, True, negative_prompt=negative_prompt
         )
         return Cond(given), Cond(without)
+
+    def text(self, prompt: str) -> Text:
+        return unet.text(self.pipe.tokenizer, prompt, lambda part: self.encode(part, None)[0])
 
     def decode(self, latents: Tensor) -> Tensor:
         return unet.decode(self.pipe.vae, latents, self.device)

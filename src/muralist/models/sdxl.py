@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from muralist.canvas import Size, View
 from muralist.models import unet
 from muralist.models.base import Card
-from muralist.query import Cond, Estimate, Query
+from muralist.query import Cond, Estimate, Query, Text
 
 __all__ = ["SDXL"]
 
@@ -25,6 +25,10 @@ class SDXL:
     @property
     def native(self) -> Size:
         return self.card.native
+
+    @property
+    def network(self) -> nn.Module:
+        return self.pipe.unet
 
     def __call__(self, x: Tensor, q: Query) -> Estimate:
         pooled = q.cond.rows(len(x)).pooled
@@ -44,6 +48,9 @@ class SDXL:
             prompt, device=self.device, negative_prompt=negative_prompt
         )
         return Cond(given, pooled), Cond(without, pooled_without)
+
+    def text(self, prompt: str) -> Text:
+        return unet.text(self.pipe.tokenizer, prompt, lambda part: self.encode(part, None)[0])
 
     def decode(self, latents: Tensor) -> Tensor:
         return unet.decode(self.pipe.vae, latents, self.device)

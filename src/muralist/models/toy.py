@@ -47,6 +47,7 @@ class Toy:
 
     length: float = 4.0
     card: Card = _CARD
+    network: None = None
 
     @property
     def native(self) -> Size:
@@ -76,6 +77,9 @@ class Toy:
     def decode(self, latents: Tensor) -> Tensor:
         """The three channels as colours: two standard deviations fill the range."""
         return latents / 4 + 0.5
+
+    def text(self, prompt: str) -> None:
+        return None
 
     def dropped(self, prompt: str) -> str:
         return ""

@@ -1,16 +1,17 @@
 """What the Stable Diffusion families share: one call of the network, the decoder, the tokenizer."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from muralist.query import Estimate, Query
+from muralist.query import Cond, Estimate, Query, Text, Token
 
-__all__ = ["decode", "dropped", "predict"]
+__all__ = ["decode", "dropped", "predict", "text"]
 
 
 def predict(
@@ -50,6 +51,18 @@ def _safe(vae: Any) -> Iterator[None]:
     finally:
         if overflows:
             vae.to(torch.float16)
+
+
+def text(tokenizer: Any, prompt: str, encode: Callable[[str], Cond]) -> Text:
+    """The prompt as the tokenizer cuts it. CLIP's tokens mark the ends of words."""
+    room = tokenizer.model_max_length - 2
+    ids = tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids[:room]
+    pieces = tokenizer.convert_ids_to_tokens(ids)
+    tokens = tuple(
+        Token(tokenizer.decode([one]).strip(), piece.endswith("</w>"))
+        for one, piece in zip(ids, pieces, strict=True)
+    )
+    return Text(tokens, cache(encode))
 
 
 def dropped(tokenizer: Any, prompt: str) -> str:
