@@ -13,7 +13,7 @@ from muralist.stage import Stage
 
 __all__ = ["CANVASES", "Plan", "StagePlan", "plan"]
 
-CANVASES = 11  # canvas-sized float32 tensors alive at once, at most; a test counts them
+CANVASES = 13  # canvas-sized float32 tensors alive at once, at most; a test counts them
 
 
 @dataclass(frozen=True)

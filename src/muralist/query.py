@@ -16,6 +16,7 @@ __all__ = [
     "Estimate",
     "Fusion",
     "Guide",
+    "Guided",
     "Painter",
     "Part",
     "Query",
@@ -137,6 +138,14 @@ class Painter(Denoiser, Protocol):
     @property
     def network(self) -> nn.Module | None:
         """What patches look into; None where there is no network."""
+        ...
+
+
+class Guided(Painter, Protocol):
+    """A painter that guidance leads: what a method is given."""
+
+    def led(self, scale: float) -> Painter:
+        """The same at another guidance scale."""
         ...
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from muralist.canvas import Size
 from muralist.guides.reference import Reference
-from muralist.query import Denoiser, Painter
+from muralist.query import Denoiser, Guided
 
 __all__ = ["Method", "Stage", "bicubic", "keep", "match_statistics", "progression"]
 
@@ -50,7 +50,7 @@ class Stage:
 class Method(Protocol):
     """A paper: settings as fields of a frozen dataclass, stages as expressions."""
 
-    def stages(self, model: Painter, size: Size, /) -> Iterator[Stage]:
+    def stages(self, model: Guided, size: Size, /) -> Iterator[Stage]:
         """The stages that end at a canvas of `size`; listable before anything is painted."""
         ...
 

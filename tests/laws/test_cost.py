@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import muralist
-from muralist import DemoFusion, MultiDiffusion, Ticked
+from muralist import AccDiffusion, DemoFusion, MultiDiffusion, Ticked
 from muralist.canvas import Size
 from muralist.models import Toy
 from muralist.planning import CANVASES, plan
@@ -69,6 +69,13 @@ def test_multidiffusion_asks_about_every_window_at_every_step(size, window, stri
     method = MultiDiffusion(window=window, stride=stride)
     painted(toy_request(method, model=watched, height=size.height, width=size.width))
     assert sum(watched.rows) == 4 * windows(size, window, stride)
+
+
+def test_windows_under_their_own_guidance_cost_their_own_rows():
+    """Guided windows are two rows each; the first stage and the subsamplings are one."""
+    method = AccDiffusion(window_guidance_scale=3.0)
+    planned = plan(toy_request(method, height=32, width=32, guidance_scale=1.0))
+    assert planned.samples == 4 * (1 + 2 * windows(Size(32, 32)) + 2**2)
 
 
 @pytest.mark.parametrize("settings", [{}, {"guidance_scale": 3.0}], ids=["plain", "guided"])

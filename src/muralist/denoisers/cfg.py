@@ -46,6 +46,9 @@ class CFG:
     def network(self) -> nn.Module | None:
         return self.inner.network
 
+    def led(self, scale: float) -> "CFG":
+        return replace(self, scale=scale)
+
     def active(self, step: Step) -> bool:
         """Whether this step is guided."""
         start, stop = self.interval

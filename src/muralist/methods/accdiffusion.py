@@ -8,7 +8,7 @@ from muralist.canvas import Size
 from muralist.denoisers import Patched, PatchPrompted, Shuffled, Tiled
 from muralist.methods.demofusion import DemoFusion
 from muralist.patches import Probe
-from muralist.query import Painter
+from muralist.query import Denoiser, Guided, Painter
 from muralist.settings import held, setting, validate
 from muralist.stage import Stage
 from muralist.views import Strided
@@ -29,21 +29,24 @@ class AccDiffusion:
     prompts: Literal["words", "tokens", "embeddings"] = setting(
         "words", "absent ones are left out: words, tokens as released, or their embeddings alone"
     )
+    window_guidance_scale: float | None = setting(
+        None, "guidance scale of the windows; as of the rest if unset", low=0
+    )
     interaction: bool = setting(True, "subsamplings exchange cells before they are denoised")
     demofusion: DemoFusion = held(DemoFusion)
 
     def __post_init__(self) -> None:
         validate(self)
 
-    def stages(self, model: Painter, size: Size) -> Iterator[Stage]:
-        probe = Probe()
+    def stages(self, model: Guided, size: Size) -> Iterator[Stage]:
+        probe, scale = Probe(), self.window_guidance_scale
         base = Tiled(Patched(model, probe), Strided(1))
-        placed = self.demofusion.placed(model)
-        near = PatchPrompted(placed, probe, self.c, self.prompts)
+        told = self.demofusion.placed(model if scale is None else model.led(scale))
+        near = PatchPrompted(told, probe, self.c, self.prompts)
         yield from self.demofusion.composed(
             model.native, size, base, near, lambda k: self.far(model, k)
         )
 
-    def far(self, model: Painter, k: int):
+    def far(self, model: Painter, k: int) -> Denoiser:
         subsamplings = Tiled(model, Strided(k))
         return Shuffled(subsamplings, k) if self.interaction else subsamplings

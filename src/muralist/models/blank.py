@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from muralist.canvas import Size, View
-from muralist.query import Cond, Denoiser, Estimate, Painter, Part, Query
+from muralist.query import Cond, Denoiser, Estimate, Guided, Part, Query
 
 __all__ = ["NO_TEXT", "Asked", "Blank", "once"]
 
@@ -31,7 +31,7 @@ class Blank:
 class Asked:
     """A painter that notes how many views it was asked about."""
 
-    inner: Painter
+    inner: Guided
     views: list[int] = field(default_factory=list)
 
     @property
@@ -41,6 +41,9 @@ class Asked:
     @property
     def network(self) -> nn.Module | None:
         return self.inner.network
+
+    def led(self, scale: float) -> "Asked":
+        return Asked(self.inner.led(scale), self.views)
 
     def __call__(self, x: Tensor, q: Query) -> Estimate:
         self.views.append(len(x))
