@@ -24,16 +24,17 @@ def noise(recorded: Mapping[str, Tensor]) -> Callable[[str, tuple[int, ...]], Te
 
 @dataclasses.dataclass(frozen=True)
 class Replayed:
-    """A method as it is, but for its windows, which are those of `views(query)`."""
+    """A method as it is, but for its views of a `kind`, which are those of `views(query)`."""
 
     method: Method
     views: Callable[[Query], list[View]]
+    kind: type = Grid
 
     def stages(self, model: Painter, size: Size) -> Iterator[Stage]:
         for stage in self.method.stages(model, size):
             make = stage.denoiser
             yield dataclasses.replace(
-                stage, denoiser=lambda ref, make=make: swapped(make(ref), Grid, self.views)
+                stage, denoiser=lambda ref, make=make: swapped(make(ref), self.kind, self.views)
             )
 
 

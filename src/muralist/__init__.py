@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     )
     from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDone
     from muralist.generation import PromptTooLong, generate, paint
-    from muralist.methods import METHODS, AccDiffusion, DemoFusion, MultiDiffusion
+    from muralist.methods import METHODS, AccDiffusion, DemoFusion, MultiDiffusion, Pixelsmith
     from muralist.models import Model, load, wrap
     from muralist.picture import Picture, StageResult
     from muralist.planning import Plan, plan
@@ -48,6 +48,7 @@ __all__ = [
     "MuralistError",
     "NotFinite",
     "Picture",
+    "Pixelsmith",
     "Plan",
     "PromptTooLong",
     "Request",
@@ -69,7 +70,7 @@ _HOMES = {
     "errors": "BadRequest ModelNotFound MuralistError NotFinite UnsupportedModel",
     "events": "Event Finished StageDone Started Ticked TileDone",
     "generation": "PromptTooLong generate paint",
-    "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion",
+    "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion Pixelsmith",
     "models": "Model load wrap",
     "picture": "Picture StageResult",
     "planning": "Plan plan",

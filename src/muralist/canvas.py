@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Size", "View", "gather"]
+__all__ = ["Size", "View", "gather", "owned"]
 
 
 class Size(NamedTuple):
@@ -74,6 +74,31 @@ class View(NamedTuple):
 def gather(canvas: Tensor, views: Sequence[View]) -> Tensor:
     """The views of a canvas `1 C H W`, one per row of the batch; all of the same size."""
     return torch.cat([view.crop(canvas) for view in views])
+
+
+def owned(view: View, before: Sequence[View], canvas: Size) -> Tensor:
+    """Which cells of a view, of those on the canvas, none of the views before it sees.
+
+    `height width`, true or false.
+    """
+    rows, cols = _cells(view, canvas)
+    mine = _among(rows, range(canvas.height))[:, None] & _among(cols, range(canvas.width))
+    for other in before:
+        its_rows, its_cols = _cells(other, canvas)
+        if rows[0] <= its_rows[-1] and its_rows[0] <= rows[-1]:
+            mine &= ~(_among(rows, its_rows)[:, None] & _among(cols, its_cols))
+    return mine
+
+
+def _among(cells: Sequence[int], others: Sequence[int]) -> Tensor:
+    return torch.tensor([cell in others for cell in cells])
+
+
+def _cells(view: View, canvas: Size) -> tuple[range, Sequence[int]]:
+    """The rows and the columns of the canvas that a view reads."""
+    rows = range(view.top, view.top + view.height * view.step, view.step)
+    cols = range(view.left, view.left + view.width * view.step, view.step)
+    return rows, [col % canvas.width for col in cols] if view.wrap else cols
 
 
 def _segments(

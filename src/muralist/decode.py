@@ -11,7 +11,7 @@ from muralist.canvas import Size, View
 from muralist.errors import NotFinite
 from muralist.models.base import Card, Model
 
-__all__ = ["Tile", "decode", "decoded", "tiles_of"]
+__all__ = ["Tile", "decode", "decoded", "place", "tiles_of", "with_halo"]
 
 BUDGET = 2 << 30  # bytes a decoder may take for the activations of one tile
 _COPIES = 4  # activations of full resolution that live at once, roughly
@@ -36,7 +36,7 @@ def decode(model: Model, latents: Tensor) -> Iterator[Tile]:
     """
     factor = model.card.factor
     for tile in tiles_of(model.card, Size(*latents.shape[-2:])):
-        seen = _with_halo(tile, Size(*latents.shape[-2:]))
+        seen = with_halo(tile, Size(*latents.shape[-2:]))
         pixels = _pixels(model, seen.crop(latents))
         top, left = (tile.top - seen.top) * factor, (tile.left - seen.left) * factor
         inner = pixels[top : top + tile.height * factor, left : left + tile.width * factor]
@@ -76,7 +76,8 @@ def _bytes(card: Card, size: Size) -> int:
     return size.area * card.factor**2 * card.decoder_width * 4 * _COPIES
 
 
-def _with_halo(tile: View, size: Size) -> View:
+def with_halo(tile: View, size: Size) -> View:
+    """A tile and what is seen around it and thrown away."""
     top, left = max(tile.top - _HALO, 0), max(tile.left - _HALO, 0)
     bottom = min(tile.top + tile.height + _HALO, size.height)
     right = min(tile.left + tile.width + _HALO, size.width)

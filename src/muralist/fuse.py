@@ -1,15 +1,17 @@
 """Views' estimates to one canvas: weighted means, accumulated in float32 in the views' order."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from muralist.canvas import Size, View, owned
 from muralist.errors import BadRequest
 from muralist.query import Estimate, Part
 
-__all__ = ["Gaussian", "mean"]
+__all__ = ["FirstOwner", "Gaussian", "mean"]
 
 
 def mean(parts: Iterable[Part], like: Tensor) -> Estimate:
@@ -41,6 +43,42 @@ class Gaussian:
     def _bell(self, count: int, like: Tensor) -> Tensor:
         at = (torch.arange(count, device=like.device, dtype=torch.float32) + 0.5) / count - 0.5
         return torch.exp(-0.5 * (at / self.spread) ** 2).clamp(min=1e-6)
+
+
+@dataclass(frozen=True)
+class FirstOwner:
+    """A cell belongs to the first view that sees it; borders between owners are softened.
+
+    Where a later view sees cells of others within `feather` cells of its own, they become the mean
+    of what they were and what it says (Pixelsmith, transition border).
+    """
+
+    feather: int = 0
+
+    def __post_init__(self) -> None:
+        if self.feather < 0:
+            raise BadRequest(f"feather is {self.feather} latent cells; 0 or more are possible")
+
+    def __call__(self, parts: Iterable[Part], like: Tensor) -> Estimate:
+        canvas = Estimate(*(torch.zeros_like(like, dtype=_accumulator(like)) for _ in range(2)))
+        before: list[View] = []
+        for view, part in parts:
+            self.blend(canvas, view, part, before)
+            before.append(view)
+        return Estimate(*(total.to(like.dtype) for total in canvas))
+
+    def blend(self, canvas: Estimate, view: View, part: Estimate, before: Sequence[View]) -> None:
+        """Puts one view's answer onto the canvas, in place, behind the views `before` it."""
+        size = Size(*canvas.x.shape[-2:])
+        say = self.say(view, before, size).to(part.x.device, non_blocking=True)
+        for total, patch in zip(canvas, part, strict=True):
+            view.add(total, (patch - view.crop(total)) * say)
+
+    def say(self, view: View, before: Sequence[View], canvas: Size) -> Tensor:
+        """`height width`: 1 in the view's own cells, a half beside them, 0 beyond."""
+        mine = owned(view, before, canvas).float()
+        near = F.max_pool2d(mine[None], 2 * self.feather + 1, 1, self.feather)[0]
+        return (mine + near) / 2
 
 
 def _weighted(parts: Iterable[Part], like: Tensor, weight: Callable[[Tensor], Tensor]) -> Estimate:

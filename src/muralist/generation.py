@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from muralist.canvas import Size
+from muralist.codec import ModelCodec
 from muralist.decode import decode, decoded, place, tiles_of
 from muralist.diffuse import diffuse
 from muralist.errors import BadRequest
@@ -117,7 +118,7 @@ def _begun(
     drawn = drawn.to(model.device, torch.float32)
     if not before:
         return drawn * schedule.noise_scale, Reference(torch.zeros_like(drawn), drawn)
-    reference = Reference(stage.begin(before[-1], stage.size), drawn)
+    reference = Reference(stage.begin(before[-1], stage.size, ModelCodec(model)), drawn)
     return reference.at(schedule.steps[0]).x, reference
 
 

@@ -7,18 +7,53 @@ from fractions import Fraction
 from typing import Protocol
 
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from muralist.canvas import Size
 from muralist.guides.reference import Reference
 from muralist.query import Denoiser, Guided
 
-__all__ = ["Method", "Stage", "bicubic", "keep", "match_statistics", "progression"]
+__all__ = [
+    "Codec",
+    "Method",
+    "Stage",
+    "bicubic",
+    "cascade",
+    "keep",
+    "match_statistics",
+    "progression",
+    "through_pixels",
+]
 
 
-def bicubic(latents: Tensor, size: Size) -> Tensor:
+class Codec(Protocol):
+    """Between latents and pixels, for what lies between two stages."""
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent cell, along one side."""
+        ...
+
+    def picture(self, latents: Tensor, /) -> Image.Image:
+        """The picture behind latents `1 C H W`."""
+        ...
+
+    def latents(self, picture: Image.Image, /) -> Tensor:
+        """The latents of a picture, the mean of what its encoder says."""
+        ...
+
+
+def bicubic(latents: Tensor, size: Size, codec: Codec) -> Tensor:
     """Latents `1 C H W` enlarged as they are; the interpolation of the published DemoFusion."""
     return F.interpolate(latents, size=tuple(size), mode="bicubic", align_corners=False)
+
+
+def through_pixels(latents: Tensor, size: Size, codec: Codec) -> Tensor:
+    """The picture behind the latents, enlarged by Lanczos and encoded again (Pixelsmith)."""
+    height, width = size.times(codec.factor)
+    larger = codec.picture(latents).resize((width, height), Image.Resampling.LANCZOS)
+    return codec.latents(larger)
 
 
 def keep(latents: Tensor, first: Tensor) -> Tensor:
@@ -42,7 +77,7 @@ class Stage:
 
     size: Size
     denoiser: Callable[[Reference], Denoiser]
-    begin: Callable[[Tensor, Size], Tensor] = bicubic
+    begin: Callable[[Tensor, Size, Codec], Tensor] = bicubic
     end: Callable[[Tensor, Tensor], Tensor] = keep
     strength: float = 1.0
 
@@ -53,6 +88,21 @@ class Method(Protocol):
     def stages(self, model: Guided, size: Size, /) -> Iterator[Stage]:
         """The stages that end at a canvas of `size`; listable before anything is painted."""
         ...
+
+
+def cascade(native: Size, size: Size, growth: float) -> list[Size]:
+    """Sizes from native to final, each the same number of times the last and at most `growth`.
+
+    All have the final ratio, rounded down to whole cells, and the first has the native area, as
+    the sizes that models are trained at. A picture no larger than native is one stage.
+    """
+    larger = math.sqrt(size.area / native.area)
+    count = max(math.ceil(math.log(larger, growth) - 1e-6), 0)
+    smaller = [
+        Size(*(max(int(side / larger ** (1 - at / count) + 1e-6), 1) for side in size))
+        for at in range(count)
+    ]
+    return [*smaller, size]
 
 
 def progression(native: Size, size: Size) -> list[Size]:

@@ -8,30 +8,32 @@ import torch
 from torch import Tensor
 
 import muralist
-from muralist import AccDiffusion, DemoFusion, MultiDiffusion
+from muralist import AccDiffusion, DemoFusion, MultiDiffusion, Pixelsmith
 from muralist.canvas import Size, View
 from muralist.denoisers import (
     CFG,
     Blended,
     Corrected,
     Filtered,
+    Framed,
     Patched,
     PatchPrompted,
     Relabelled,
+    Relay,
     Shuffled,
     Steered,
     Tiled,
 )
 from muralist.events import Event
-from muralist.fuse import Gaussian, mean
-from muralist.guides import Blur, Reference, Residual
+from muralist.fuse import FirstOwner, Gaussian, mean
+from muralist.guides import Blur, Checkerboard, PhaseMix, Reference, Residual
 from muralist.models import Toy
 from muralist.patches import Probe
 from muralist.query import Cond, Denoiser, Estimate, Fusion, Guide, Query, Step, Text
 from muralist.request import Request
 from muralist.schedule import Constant, Cosine, schedule
 from muralist.solve import DPMSolverPP2M, Solver, ddim, euler
-from muralist.views import Grid, Strided
+from muralist.views import Cover, Grid, RandomCover, Strided
 
 Amend: TypeAlias = Callable[[Estimate, Query], Estimate]
 
@@ -76,6 +78,9 @@ VIEWS: Mapping[str, Callable[[Query], list[View]]] = {
     "windows in a ring": Grid(Size(6, 6), 4, wrap=True),
     "jittered windows in a ring": Grid(Size(8, 8), 4, jitter=1, wrap=True),
     "windows larger than the canvas": Grid(Size(40, 40), 20, jitter=5),
+    "a cover": Cover(Size(8, 8), 2),
+    "a cover side by side": Cover(Size(5, 7)),
+    "a random cover": RandomCover(Size(7, 6)),
     "the canvas itself": Strided(1),
     "every second cell": Strided(2),
     "every fifth cell": Strided(5),
@@ -85,6 +90,8 @@ FUSIONS: Mapping[str, Fusion] = {
     "mean": mean,
     "gaussian": Gaussian(),
     "narrow gaussian": Gaussian(0.1),
+    "first owner": FirstOwner(),
+    "first owner, softened": FirstOwner(2),
 }
 
 SOLVERS: Mapping[str, Solver] = {
@@ -99,6 +106,8 @@ FIRST_ORDER = ("ddim", "euler")
 GUIDES: Mapping[str, Callable[[Reference], Guide]] = {
     "blur": lambda reference: Blur(2, Constant(1.0)),
     "faint blur": lambda reference: Blur(1, Constant(1e-3)),
+    "phases": lambda reference: PhaseMix(reference, Constant(1), quarters),
+    "no phases": lambda reference: PhaseMix(reference, Constant(0), quarters),
     "residual": lambda reference: Residual(reference, Cosine(1.0)),
     "residual without weight": lambda reference: Residual(reference, Constant(0)),
 }
@@ -115,13 +124,18 @@ IDENTITIES: Mapping[str, Callable[[Any], Denoiser]] = {
         inner, Residual(Reference(torch.zeros(()), torch.zeros(())), Constant(0))
     ),
     "Corrected by nothing": lambda inner: Corrected(inner, same),
+    "Corrected by a checkerboard without weight": lambda inner: Corrected(
+        inner, Checkerboard(Reference(torch.zeros(()), torch.zeros(())), Constant(0))
+    ),
     "Filtered through plain glass": lambda inner: Filtered(inner, same),
+    "Framed": lambda inner: Framed(inner),
     "Relabelled by 0": lambda inner: Relabelled(inner, 0, 0),
     "Tiled by one view of all": lambda inner: Tiled(inner, whole_canvas),
     "Tiled by one view of all, gaussian": lambda inner: Tiled(inner, whole_canvas, Gaussian()),
     "Tiled by every cell": lambda inner: Tiled(inner, Strided(1)),
     "Patched without a network": lambda inner: Patched(Bare(inner), unreachable),
     "PatchPrompted without text": lambda inner: PatchPrompted(inner, Probe(), 0.3),
+    "Relay of one view of all": lambda inner: Relay(inner, same, whole_canvas, FirstOwner()),
     "Shuffled alone": lambda inner: Shuffled(inner, 1),
 }
 
@@ -135,6 +149,9 @@ METHODS: Mapping[str, Any] = {
         prompts="tokens", demofusion=DemoFusion(crop_ids="padded", overhang=True)
     ),
     "AccDiffusion without interaction": AccDiffusion(c=0.5, interaction=False),
+    "Pixelsmith": Pixelsmith(slider=2),
+    "Pixelsmith, held to the end": Pixelsmith(slider=4, growth=4.0, patches="random", feather=0),
+    "Pixelsmith, as released": Pixelsmith(slider=3, patches="relay"),
     "MultiDiffusion": MultiDiffusion(),
     "MultiDiffusion, gaussian": MultiDiffusion(fusion="gaussian", stride=6),
     "MultiDiffusion in a ring": MultiDiffusion(wrap=True),
@@ -143,6 +160,12 @@ METHODS: Mapping[str, Any] = {
 
 def same(what: Any, q: Query) -> Any:
     return what
+
+
+def quarters(q: Query) -> list[View]:
+    height, width = (-(-side // 2) for side in q.canvas)
+    tops, lefts = (0, q.canvas.height - height), (0, q.canvas.width - width)
+    return [View(top, left, height, width) for top in tops for left in lefts]
 
 
 def whole_canvas(q: Query) -> list[View]:
@@ -203,6 +226,9 @@ class Watched:
     def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
         self.encoded.append((prompt, negative_prompt))
         return self.inner.encode(prompt, negative_prompt)
+
+    def encode_pixels(self, pixels: Tensor) -> Tensor:
+        return self.inner.encode_pixels(pixels)
 
     def text(self, prompt: str) -> Text | None:
         return self.inner.text(prompt)

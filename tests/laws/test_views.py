@@ -1,14 +1,15 @@
 """Views cover every cell, and lie where the papers put them."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muralist.canvas import Size
-from muralist.views import Grid, Strided
+from muralist.canvas import Size, owned
+from muralist.views import Cover, Grid, RandomCover, Strided
 from tests.laws.parts import VIEWS, counted, query, steps, windows_of_the_papers
 
 quick = settings(max_examples=30, deadline=None, derandomize=True)
@@ -210,3 +211,54 @@ def test_a_factor_below_one_is_refused():
 )
 def test_what_is_unset_follows_from_the_native_size(native, window, stride, jitter, expected):
     assert Grid.of(native, window, stride, jitter) == expected
+
+
+@quick
+@given(data=st.data(), size=sizes, seed=st.integers(0, 99))
+def test_a_cover_is_no_larger_than_its_overlap_demands(data, size, seed):
+    window = Size(data.draw(st.integers(1, 12)), data.draw(st.integers(1, 12)))
+    overlap = data.draw(st.integers(0, min(window) - 1))
+    views = Cover(window, overlap)(query(size, seed=seed))
+    assert counted(size, views).min() >= 1
+    expected = 1
+    for extent, side in zip(size, window, strict=True):
+        expected *= 1 + max(-(-(extent - side) // (side - overlap)), 0)
+    assert len(views) == expected
+    for axis in (0, 1):
+        starts = sorted({view[axis] for view in views})
+        gaps = [after - before for before, after in pairwise(starts)]
+        side = min(window[axis], size[axis])
+        # within one row or column of windows; rows draw their columns each for themselves
+        if axis == 0:
+            assert all(0 < gap <= side - overlap for gap in gaps)
+
+
+def test_a_cover_is_drawn_anew_in_place_and_order():
+    cover, size = Cover(Size(8, 8), 2), Size(30, 30)
+    one, other = (cover(query(size, seed=seed)) for seed in (0, 1))
+    assert one != other and sorted(one) != sorted(other)
+    assert one == cover(query(size, seed=0))
+    assert one != sorted(one)
+
+
+@pytest.mark.parametrize("overlap", [-1, 8])
+def test_an_overlap_that_never_arrives_is_refused(overlap):
+    with pytest.raises(ValueError, match=f"overlap is {overlap} latent cells; 0 to 7"):
+        Cover(Size(8, 8), overlap)
+
+
+def test_a_random_cover_takes_as_many_windows_as_published():
+    """36.2 with a deviation of 2.2 for a canvas four windows a side (a.7, simulated)."""
+    cover, size = RandomCover(Size(32, 32)), Size(128, 128)
+    counts = torch.tensor([float(len(cover(query(size, seed=seed)))) for seed in range(60)])
+    assert abs(counts.mean() - 36.2) < 5 * 2.2 / 60**0.5
+
+
+@pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
+def test_every_cell_has_one_owner(views):
+    """Nobody's where nobody sees it, never two's."""
+    size = Size(23, 19)
+    seen, canvas = views(query(size)), torch.zeros(1, 1, 23, 19)
+    for at, view in enumerate(seen):
+        view.add(canvas, owned(view, seen[:at], size)[None, None].float())
+    assert (canvas == 1).all()

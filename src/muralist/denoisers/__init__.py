@@ -1,9 +1,17 @@
 """Denoisers made of denoisers."""
 
 from muralist.denoisers.cfg import CFG
-from muralist.denoisers.combine import Blended, Corrected, Filtered, Relabelled, Steered
+from muralist.denoisers.combine import (
+    Blended,
+    Corrected,
+    Filtered,
+    Framed,
+    Relabelled,
+    Steered,
+)
 from muralist.denoisers.patched import Patched
 from muralist.denoisers.prompted import PatchPrompted
+from muralist.denoisers.relay import Relay
 from muralist.denoisers.shuffled import Shuffled
 from muralist.denoisers.tiled import Tiled
 
@@ -12,9 +20,11 @@ __all__ = [
     "Blended",
     "Corrected",
     "Filtered",
+    "Framed",
     "PatchPrompted",
     "Patched",
     "Relabelled",
+    "Relay",
     "Shuffled",
     "Steered",
     "Tiled",

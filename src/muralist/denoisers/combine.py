@@ -8,7 +8,7 @@ from torch import Tensor
 
 from muralist.query import Denoiser, Estimate, Guide, Query, Ramp
 
-__all__ = ["Blended", "Corrected", "Filtered", "Relabelled", "Steered"]
+__all__ = ["Blended", "Corrected", "Filtered", "Framed", "Relabelled", "Steered"]
 
 Amend: TypeAlias = Callable[[Estimate, Query], Estimate]
 
@@ -80,3 +80,16 @@ class Relabelled:
     def __call__(self, x: Tensor, q: Query) -> Estimate:
         moved = tuple(view.moved(self.down, self.right) for view in q.views)
         return self.inner(x, replace(q, views=moved))
+
+
+@dataclass(frozen=True)
+class Framed:
+    """Tells `inner` that the stage's canvas is the finished picture.
+
+    Only conditioning on the picture's size notices.
+    """
+
+    inner: Denoiser
+
+    def __call__(self, x: Tensor, q: Query) -> Estimate:
+        return self.inner(x, replace(q, final=q.canvas))

@@ -7,6 +7,7 @@ from muralist.errors import BadRequest
 from muralist.methods.accdiffusion import AccDiffusion
 from muralist.methods.demofusion import DemoFusion
 from muralist.methods.multidiffusion import MultiDiffusion
+from muralist.methods.pixelsmith import Pixelsmith
 from muralist.settings import from_json, to_json
 from muralist.stage import Method
 from muralist.suggest import did_you_mean
@@ -16,6 +17,7 @@ __all__ = [
     "AccDiffusion",
     "DemoFusion",
     "MultiDiffusion",
+    "Pixelsmith",
     "method_from_json",
     "method_named",
     "method_to_json",
@@ -25,6 +27,7 @@ METHODS: Mapping[str, type] = {
     "accdiffusion": AccDiffusion,
     "demofusion": DemoFusion,
     "multidiffusion": MultiDiffusion,
+    "pixelsmith": Pixelsmith,
 }
 
 

@@ -68,6 +68,10 @@ class Model(Painter, Protocol):
         """Latents `1 C H W` to pixels `1 3 fH fW`, 0 to 1, not clamped; differentiable."""
         ...
 
+    def encode_pixels(self, pixels: Tensor) -> Tensor:
+        """Pixels `1 3 fH fW`, 0 to 1, to latents `1 C H W`: the mean of what the encoder says."""
+        ...
+
     def dropped(self, prompt: str) -> str:
         """The end of the prompt that the text encoder has no room for; empty when all fits."""
         ...

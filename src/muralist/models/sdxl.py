@@ -55,6 +55,9 @@ class SDXL:
     def decode(self, latents: Tensor) -> Tensor:
         return unet.decode(self.pipe.vae, latents, self.device)
 
+    def encode_pixels(self, pixels: Tensor) -> Tensor:
+        return unet.encode_pixels(self.pipe.vae, pixels, self.device)
+
     def dropped(self, prompt: str) -> str:
         return unet.dropped(self.pipe.tokenizer, prompt)
 

@@ -78,6 +78,9 @@ class Toy:
         """The three channels as colours: two standard deviations fill the range."""
         return latents / 4 + 0.5
 
+    def encode_pixels(self, pixels: Tensor) -> Tensor:
+        return (pixels - 0.5) * 4
+
     def text(self, prompt: str) -> None:
         return None
 

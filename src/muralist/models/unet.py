@@ -11,7 +11,7 @@ from torch import Tensor
 
 from muralist.query import Cond, Estimate, Query, Text, Token
 
-__all__ = ["decode", "dropped", "predict", "text"]
+__all__ = ["decode", "dropped", "encode_pixels", "predict", "text"]
 
 
 def predict(
@@ -40,9 +40,16 @@ def decode(vae: Any, latents: Tensor, device: torch.device) -> Tensor:
         return vae.decode(scaled, return_dict=False)[0].float() / 2 + 0.5
 
 
+def encode_pixels(vae: Any, pixels: Tensor, device: torch.device) -> Tensor:
+    """Pixels, 0 to 1, to latents. An encoder that overflows in float16 encodes in float32."""
+    with _safe(vae):
+        encoded = vae.encode(2 * pixels.to(device, vae.dtype) - 1, return_dict=False)[0]
+        return encoded.mode().float() * vae.config.scaling_factor
+
+
 @contextmanager
 def _safe(vae: Any) -> Iterator[None]:
-    """The pipeline gets its decoder back as it was: its owner goes on using it."""
+    """The pipeline gets its autoencoder back as it was: its owner goes on using it."""
     overflows = vae.dtype == torch.float16 and vae.config.force_upcast
     if overflows:
         vae.to(torch.float32)

@@ -1,0 +1,44 @@
+"""Windows that see what earlier windows became, one after another."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from muralist.canvas import owned
+from muralist.denoisers.combine import Steered
+from muralist.fuse import FirstOwner
+from muralist.query import Denoiser, Estimate, Guide, Query, Views
+from muralist.solve import ddim
+
+__all__ = ["Relay"]
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Asks `inner` about one window after another; `guide` sees cells that are done as they became.
+
+    As Pixelsmith's release paints. Cells that a window owns are shown as the guide makes them, the
+    others as they were at the start of the step. Nothing here can be batched, and the step is
+    DDIM's: `Tiled` over the same windows, with `guide` inside, differs only in what guides see.
+    """
+
+    inner: Denoiser
+    guide: Guide
+    views: Views
+    fuse: FirstOwner
+
+    def __call__(self, x: Tensor, q: Query) -> Estimate:
+        canvas = Estimate(torch.zeros_like(x), torch.zeros_like(x))
+        became, plan = x.clone(), self.views(q)
+        for at, view in enumerate(plan):
+            mine = owned(view, plan[:at], q.canvas).to(x.device)
+            moved = self.guide(view.crop(became), q.at([view]))
+            shown = torch.where(mine, moved, view.crop(x))
+            asked = Steered(self.inner, lambda *_, shown=shown: shown)
+            for part in q.run(asked, x, q, [view]):
+                self.fuse.blend(canvas, *part, plan[:at])
+            touched = self.fuse.say(view, plan[:at], q.canvas).to(x.device) > 0
+            after, _ = ddim(Estimate(*(view.crop(total) for total in canvas)), q.step)
+            view.add(became, torch.where(touched, after - view.crop(became), 0))
+        return canvas

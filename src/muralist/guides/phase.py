@@ -1,0 +1,78 @@
+"""The reference's phases, and its samples on a checkerboard."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from muralist.canvas import gather, owned
+from muralist.guides.reference import Reference
+from muralist.query import Estimate, Query, Ramp, Views
+
+__all__ = ["Checkerboard", "PhaseMix"]
+
+
+@dataclass(frozen=True)
+class PhaseMix:
+    """Keeps the amplitudes of each view and turns its phases half way to the reference's.
+
+    Only in the cells that a view owns in the plan of `views`; it sees the others as they are
+    (Pixelsmith, with the slider). While `active` is above 0; never at the first step, where the
+    canvas is the reference.
+    """
+
+    reference: Reference
+    active: Ramp
+    views: Views
+
+    def __call__(self, x: Tensor, q: Query) -> Tensor:
+        if q.step.index == 0 or not self.active(q.step):
+            return x
+        plan = self.views(q)
+        before = (plan[: plan.index(view)] for view in q.views)
+        mine = [owned(view, others, q.canvas) for view, others in zip(q.views, before, strict=True)]
+        mixed = half_way(x, gather(self.reference.at(q.step).x, q.views))
+        return torch.where(torch.stack(mine)[:, None].to(x.device, non_blocking=True), mixed, x)
+
+
+def half_way(x: Tensor, guide: Tensor) -> Tensor:
+    """x with its amplitudes, and with phases in the middle between its own and the guide's.
+
+    Two phases that point in opposite directions have no middle, and x keeps its own. At the mean,
+    say, where phases are signs, the mean would be lost instead.
+    """
+    mine, theirs = (torch.fft.rfft2(each, norm="ortho") for each in (x, guide))
+    own = torch.sgn(mine)
+    both = own + torch.sgn(theirs)
+    middle = torch.where(both.abs() > 1e-4, torch.sgn(both), own)
+    return torch.fft.irfft2(mine.abs() * middle, s=x.shape[-2:], norm="ortho")
+
+
+@dataclass(frozen=True)
+class Checkerboard:
+    """Lets every other cell of a view follow the reference, on one of two boards at random.
+
+    While `active` is above 0, but never at the last step (Pixelsmith).
+    """
+
+    reference: Reference
+    active: Ramp
+
+    def __call__(self, estimate: Estimate, q: Query) -> Estimate:
+        if not self.active(q.step) or q.step.index == q.step.count - 1:
+            return estimate
+        there = Estimate(*(gather(each, q.views) for each in self.reference.at(q.step)))
+        rows, cols = (
+            torch.arange(side, device=estimate.x.device) for side in estimate.x.shape[-2:]
+        )
+        board = rows[:, None] + cols
+        parity = torch.tensor(self.parities(q)).view(-1, 1, 1, 1)
+        follows = (board + parity.to(board.device, non_blocking=True)) % 2 == 0
+        return estimate.lerp(there, follows.to(estimate.x.dtype))
+
+    def parities(self, q: Query) -> list[int]:
+        """0 or 1 for each view, whatever batch it is in."""
+        return [
+            int(torch.randint(2, (), generator=q.rng(f"board/{view.top}/{view.left}")))
+            for view in q.views
+        ]
