@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from muralist import DemoFusion
 from muralist.canvas import Size
+from muralist.codec import ModelCodec
 from muralist.models import Toy
-from muralist.stage import bicubic, keep, match_statistics, progression
+from muralist.stage import bicubic, cascade, keep, match_statistics, progression
 from tests.laws.parts import normal, painted, toy_request
 
 sides = st.integers(1, 300)
@@ -74,9 +75,42 @@ def test_progressions_by_example(size, expected):
     assert progression(Size(128, 128), size) == [Size(*each) for each in expected]
 
 
+@quick
+@given(native=sizes, size=sizes, growth=st.floats(1.1, 16))
+def test_a_cascade_starts_at_native_area_and_grows_alike_to_the_size(native, size, growth):
+    *smaller, last = cascade(native, size, growth)
+    assert last == size
+    if size.area <= native.area:
+        assert not smaller
+        return
+    ratio = (size.area / native.area) ** 0.5
+    count = len(smaller)
+    assert ratio ** (1 / count) <= growth * (1 + 1e-5)
+    assert count == 1 or ratio ** (1 / (count - 1)) > growth * (1 - 1e-5)
+    for at, stage in enumerate(smaller):
+        for ours, full in zip(stage, size, strict=True):
+            exact = full / ratio ** (1 - at / count)
+            assert exact - 1 - 1e-3 <= ours <= max(exact, 1) + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("size", "growth", "expected"),
+    [
+        (Size(128, 128), 2, [(128, 128)]),
+        (Size(512, 512), 2, [(128, 128), (256, 256), (512, 512)]),
+        (Size(512, 512), 4, [(128, 128), (512, 512)]),
+        (Size(448, 576), 2, [(112, 144), (224, 288), (448, 576)]),  # the published recipe
+        (Size(64, 64), 2, [(64, 64)]),
+    ],
+)
+def test_cascades_by_example(size, growth, expected):
+    native = Size(112, 144) if size.width == 576 else Size(128, 128)
+    assert cascade(native, size, growth) == [Size(*each) for each in expected]
+
+
 def test_enlarging_is_bicubic():
     latents = normal(1, 3, 5, 7)
-    larger = bicubic(latents, Size(9, 20))
+    larger = bicubic(latents, Size(9, 20), ModelCodec(Toy()))
     expected = torch.nn.functional.interpolate(
         latents, size=(9, 20), mode="bicubic", align_corners=False
     )

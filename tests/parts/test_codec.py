@@ -1,0 +1,82 @@
+"""Between two stages: a picture and its latents."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from muralist import codec
+from muralist import decode as module
+from muralist.canvas import Size
+from muralist.codec import ModelCodec
+from muralist.models import Toy
+from muralist.stage import through_pixels
+from tests.laws.parts import Watched, distance, normal
+from tests.parts.test_decode import Wide
+
+
+def test_latents_survive_the_way_through_pixels_to_a_shade():
+    codec = ModelCodec(Toy())
+    latents = normal(1, 3, 9, 14, dtype=torch.float32).clamp(-1.9, 1.9)  # colours within range
+    back = codec.latents(codec.picture(latents))
+    assert (back - latents).abs().max() <= 4 / 255 / 2 + 1e-6
+
+
+def test_enlarging_through_pixels_is_lanczos_on_the_picture():
+    codec, latents = ModelCodec(Toy()), normal(1, 3, 9, 14, dtype=torch.float32)
+    larger = through_pixels(latents, Size(18, 30), codec)
+    expected = codec.picture(latents).resize((30, 18), Image.Resampling.LANCZOS)
+    assert np.array_equal(np.array(codec.picture(larger)), np.array(expected))
+
+
+def test_encoding_and_decoding_of_a_real_model_are_diffusers(tiny_sdxl):
+    vae = tiny_sdxl.pipe.vae
+    pixels = torch.rand(1, 3, 64, 48, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = vae.encode(2 * pixels.to(vae.device) - 1).latent_dist.mean
+        ours = tiny_sdxl.encode_pixels(pixels)
+    torch.testing.assert_close(ours, expected * vae.config.scaling_factor)
+
+
+def test_a_picture_too_large_is_encoded_in_tiles(monkeypatch):
+    """The toy encodes pixel by pixel: tiles must give what the whole gives."""
+    watched = Wide(Toy())
+    picture = ModelCodec(watched).picture(normal(1, 3, 150, 200, dtype=torch.float32))
+    whole = ModelCodec(watched).latents(picture)
+    monkeypatch.setattr(module, "BUDGET", 1)
+    seen = []
+    encode = Toy.encode_pixels
+    monkeypatch.setattr(
+        Toy, "encode_pixels", lambda self, x: seen.append(tuple(x.shape[2:])) or encode(self, x)
+    )
+    assert torch.equal(ModelCodec(watched).latents(picture), whole)
+    assert len(seen) == 3 * 4
+    assert max(seen) <= (128, 128)
+
+
+@pytest.mark.parametrize("size", [Size(48, 40), Size(70, 33)], ids=str)
+def test_tiles_of_a_real_encoder_meet(tiny_sdxl, monkeypatch, size):
+    """Each sees its surroundings: apart from group norms, borders are as in the whole."""
+    pixels = torch.rand(8, 8, 3, generator=torch.Generator().manual_seed(0)).mul(255).byte()
+    picture = Image.fromarray(pixels.numpy()).resize((8 * size.width, 8 * size.height))
+    whole = ModelCodec(tiny_sdxl).latents(picture)
+    monkeypatch.setattr(codec, "tiles_of", lambda card, size: halves(size))
+    assert distance(ModelCodec(tiny_sdxl).latents(picture), whole) < 0.5
+
+
+def halves(size: Size):
+    from muralist.canvas import View
+
+    middle = size.width // 2
+    return [
+        View(0, 0, size.height, middle),
+        View(0, middle, size.height, size.width - middle),
+    ]
+
+
+def test_nothing_is_decoded_between_the_stages_of_demofusion():
+    from tests.laws.parts import painted, toy_request
+
+    watched = Watched(Toy())
+    painted(toy_request(model=watched))
+    assert watched.decoded == [Size(40, 40)]
