@@ -43,4 +43,5 @@ class ModelCodec:
 
 
 def _pixels_of(view: View, factor: int) -> View:
-    return View(*(factor * at for at in view[:4]))
+    top, left, height, width = (factor * at for at in view[:4])
+    return View(top, left, height, width)

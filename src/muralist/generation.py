@@ -51,7 +51,8 @@ def generate(
     """
     drawn = noise or _drawn_from(request.seed)
     if latents is not None:
-        first = next(iter(request.method.stages(Blank(request.card.native), request.size)))
+        blank = request.guided(Blank(request.card.native))
+        first = next(iter(request.method.stages(blank, request.size)))
         _check_shape(latents, "latents", (1, request.card.channels, *first.size))
         drawn = _started_from(latents, drawn)
     settings = {"muralist": __version__, **request.to_json()}

@@ -144,7 +144,7 @@ class Painter(Denoiser, Protocol):
 class Guided(Painter, Protocol):
     """A painter that guidance leads: what a method is given."""
 
-    def led(self, scale: float) -> Painter:
+    def led(self, scale: float) -> "Guided":
         """The same at another guidance scale."""
         ...
 
