@@ -35,6 +35,16 @@ Set = Annotated[
     list[str] | None,
     Parameter(name="--set", negative="", help="NAME=VALUE, a setting of the method; repeatable"),
 ]
+Negative = Annotated[str, Parameter(help="what to lead away from")]
+Seed = Annotated[int, Parameter(help="every random number follows from it")]
+Batch = Annotated[
+    int, Parameter(help="views the network sees at once: memory and speed, not the picture")
+]
+Device = Annotated[str, Parameter(help="cuda, mps or cpu; the best if unset")]
+Dtype = Annotated[
+    str, Parameter(help="float32, float16 or bfloat16; what suits the device if unset")
+]
+Scale = Annotated[float, Parameter(help="how strongly the prompt leads; 1 and less is off")]
 Json = Annotated[bool, Parameter(negative="", help="one JSON object a line, for machines")]
 
 
@@ -69,11 +79,13 @@ def paint(
     model: Model | None = None,
     method: Method | None = None,
     set_: Set = None,
-    negative_prompt: Annotated[str | None, Parameter(help="what to lead away from")] = None,
-    steps: Steps = None,
-    guidance_scale: Annotated[
-        float | None, Parameter(help="how strongly the prompt leads; 1 and less is off")
+    slider: Annotated[
+        int | None,
+        Parameter(help="Pixelsmith's: steps held to the last picture; fewer are freer"),
     ] = None,
+    negative_prompt: Negative | None = None,
+    steps: Steps = None,
+    guidance_scale: Scale | None = None,
     guidance_rescale: Annotated[
         float | None, Parameter(help="0 to 1, against overexposure at high scales")
     ] = None,
@@ -84,20 +96,16 @@ def paint(
     solver: Annotated[
         str | None, Parameter(help="ddim, euler or dpmpp2m; as the model's scheduler says if unset")
     ] = None,
-    seed: Annotated[int | None, Parameter(help="every random number follows from it")] = None,
-    batch_size: Annotated[
-        int, Parameter(help="views the network sees at once: memory and speed, not the picture")
-    ] = 16,
+    seed: Seed | None = None,
+    batch_size: Batch = 16,
     stages: Annotated[
         Path | None, Parameter(help="folder for every stage's picture, as it appears")
     ] = None,
     like: Annotated[
         Path | None, Parameter(help="a picture of muralist's, whose settings are the defaults")
     ] = None,
-    device: Annotated[str | None, Parameter(help="cuda, mps or cpu; the best if unset")] = None,
-    dtype: Annotated[
-        str | None, Parameter(help="float32, float16 or bfloat16; what suits the device if unset")
-    ] = None,
+    device: Device | None = None,
+    dtype: Dtype | None = None,
     json: Json = False,
 ) -> None:
     """Paint a picture from a prompt."""
@@ -109,8 +117,8 @@ def paint(
         prompt=prompt,
         size=size,
         model=model,
-        method=method,
-        set=set_,
+        method=method if slider is None else method or "pixelsmith",
+        set=[*(set_ or []), *([] if slider is None else [f"slider={slider}"])],
         negative_prompt=negative_prompt,
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
@@ -128,6 +136,69 @@ def paint(
         check_writable(stages / "stage-1.png")
     reader = show.lines if json else show.progress
     reader(_loaded(request, device, dtype), target, stages)
+
+
+@app.command
+def sheet(
+    prompt: Annotated[str, Parameter(help="what to paint")],
+    /,
+    *,
+    vary: Annotated[
+        str, Parameter(help="NAME=VALUE,VALUE,...: a setting of the method, or seed, or a scale")
+    ],
+    out: Annotated[
+        Path | None, Parameter(help="PNG, JPEG or WebP file; sheet.png if unset")
+    ] = None,
+    size: Size = None,
+    model: Model = "shapes",
+    method: Method = "demofusion",
+    set_: Set = None,
+    negative_prompt: Negative | None = None,
+    steps: Steps = None,
+    guidance_scale: Scale | None = None,
+    seed: Seed = 0,
+    batch_size: Batch = 16,
+    device: Device | None = None,
+    dtype: Dtype | None = None,
+) -> None:
+    """Paint the same prompt at several values of one setting, side by side in one picture."""
+    from muralist.cli import show
+    from muralist.sinks import check_writable
+
+    given = {
+        "prompt": prompt,
+        "size": size,
+        "model": model,
+        "method": method,
+        "negative_prompt": negative_prompt,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance_scale,
+        "seed": seed,
+        "batch_size": batch_size,
+    }
+    name, values = _pair(vary, "--vary")
+    requests = {
+        f"{name} {value}": _request({}, **_varied(given, set_ or [], name, value))
+        for value in values.split(",")
+    }
+    target = check_writable(out or _free(Path("sheet.png")))
+    first, *others = requests.values()
+    first = _loaded(first, device, dtype)
+    loaded = [first, *(replace(other, model=first.model) for other in others)]
+    show.sheet(dict(zip(requests, loaded, strict=True)), target)
+
+
+_VARIED = {"seed": int, "guidance_scale": float, "guidance_rescale": float}
+
+
+def _varied(given: dict[str, Any], pairs: list[str], name: str, value: str) -> dict[str, Any]:
+    """What `_request` takes, with one of its settings or of its method's at another value."""
+    if name not in _VARIED:
+        return {**given, "set": [*pairs, f"{name}={value}"]}
+    try:
+        return {**given, "set": pairs, name: _VARIED[name](value)}
+    except ValueError as error:
+        raise BadRequest(f"{name} is {value!r}; a number is needed") from error
 
 
 @app.command
@@ -218,10 +289,10 @@ def _method(liked: dict[str, Any], name: str | None, pairs: list[str]) -> dict[s
     return {"method": parsed(cls, typed, base=old if type(old) is cls else None)}
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str, option: str = "--set") -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise BadRequest(f"--set {text} has no value; NAME=VALUE is needed")
+        raise BadRequest(f"{option} {text} has no value; NAME=VALUE is needed")
     return name.strip().replace("-", "_"), value.strip()
 
 

@@ -21,28 +21,32 @@ from muralist.planning import Plan
 from muralist.planning import plan as planned
 from muralist.request import Request
 from muralist.settings import settings_of
-from muralist.sinks import save
+from muralist.sinks import save, side_by_side
 
-__all__ = ["lines", "methods", "plan", "progress", "settings"]
+__all__ = ["lines", "methods", "plan", "progress", "settings", "sheet"]
 
 
 def progress(request: Request, out: Path, stages: Path | None) -> None:
     """Paints with a bar on the terminal: stage, step and time left, weighed by what each costs."""
     began, console = time.monotonic(), Console(stderr=True)
     cost = planned(request)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    with _warnings_to(console), Progress(*columns, console=console) as bar:
+    with _warnings_to(console), _bar(console) as bar:
         task = bar.add_task("preparing", total=cost.evaluations)
         for event in _saving(request, out, stages):
             description, done = _said(event, cost)
             bar.update(task, description=description, advance=done)
     pixels = request.size.times(request.card.factor)
     print(f"{out}: {pixels} pixels, seed {request.seed}, {time.monotonic() - began:.1f} s")
+
+
+def _bar(console: Console) -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    return Progress(*columns, console=console)
 
 
 def _said(event: Event, cost: Plan) -> tuple[str | None, float]:
@@ -56,6 +60,25 @@ def _said(event: Event, cost: Plan) -> tuple[str | None, float]:
     if isinstance(event, TileDone):
         return f"decoding, tile {event.number} of {event.count}", 0
     return ("done" if isinstance(event, Finished) else None), 0
+
+
+def sheet(requests: Mapping[str, Request], out: Path) -> None:
+    """Paints every request, and writes their pictures side by side, under their names."""
+    console, panels = Console(stderr=True), {}
+    with _warnings_to(console), _bar(console) as bar:
+        task = bar.add_task(
+            "preparing", total=sum(planned(each).evaluations for each in requests.values())
+        )
+        for name, request in requests.items():
+            cost = planned(request)
+            for event in generate(request):
+                description, done = _said(event, cost)
+                bar.update(task, description=f"{name}: {description or ''}", advance=done)
+                if isinstance(event, Finished):
+                    panels[name] = event.picture.image
+    settings = {**next(iter(requests.values())).to_json(), "sheet": list(requests)}
+    save(side_by_side(panels), out, settings)
+    print(f"{out}: {', '.join(requests)}")
 
 
 def lines(request: Request, out: Path, stages: Path | None) -> None:

@@ -1,5 +1,6 @@
 """Pictures to files."""
 
 from muralist.sinks.image import check_writable, read_settings, save
+from muralist.sinks.sheet import side_by_side
 
-__all__ = ["check_writable", "read_settings", "save"]
+__all__ = ["check_writable", "read_settings", "save", "side_by_side"]
