@@ -1,5 +1,6 @@
 """What the outer loop says while it paints; interfaces read these and know nothing else."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -8,6 +9,7 @@ from torch import Tensor
 from muralist.canvas import Size
 from muralist.decode import Tile
 from muralist.picture import Picture, StageResult
+from muralist.stage import Explanation
 
 __all__ = ["Event", "Finished", "StageDone", "Started", "Ticked", "TileDone"]
 
@@ -34,10 +36,14 @@ class Ticked:
 
 @dataclass(frozen=True, eq=False)
 class StageDone:
-    """One stage is done; its picture is decoded when looked at."""
+    """One stage is done; its picture is decoded when looked at.
+
+    `explain()` tells why it looks as it does, for methods that can tell.
+    """
 
     stage: int
     result: StageResult
+    explain: Callable[[], Explanation] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
@@ -83,7 +84,8 @@ def _generate(request: Request, noise: Noise, settings: Mapping[str, Any]) -> It
             del tick  # and with it the estimate, before the next one is made
         x = stage.end(x, done[0].latents if done else x)
         done.append(_result(number, x, model))
-        yield StageDone(number, done[-1])
+        last_asked = replace(asked, step=steps[-1])
+        yield StageDone(number, done[-1], stage.explain and partial(stage.explain, last_asked))
     last = yield from _decoded(done[-1], model)
     yield Finished(Picture((*done[:-1], last), settings))
 

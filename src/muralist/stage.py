@@ -1,7 +1,7 @@
 """One resolution of a method, and what happens between two of them."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from muralist.canvas import Size
+from muralist.canvas import Size, View
 from muralist.guides.reference import Reference
-from muralist.query import Denoiser, Guided
+from muralist.query import Denoiser, Guided, Query
 
 __all__ = [
     "Codec",
+    "Explanation",
     "Method",
     "Stage",
     "bicubic",
@@ -66,6 +67,14 @@ def match_statistics(latents: Tensor, first: Tensor) -> Tensor:
     return (latents - latents.mean()) / latents.std() * first.std() + first.mean()
 
 
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What a method can show of why it painted a stage as it did."""
+
+    maps: Sequence[tuple[str, Tensor]] = ()  # by name: rows by columns over the canvas, 0 to 1
+    views: Sequence[tuple[View, str]] = ()  # what each was asked with
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """How to start from what came before, who denoises, and what is made of the result.
@@ -73,6 +82,7 @@ class Stage:
     The first stage starts from noise. Every other enlarges the last result (`begin`), noises it
     to the level of its first step, and hands its denoiser the trajectory between the two. With
     `strength` below 1 only that last part of the steps is taken, as in diffusers' image-to-image.
+    `explain` is asked once the stage is done, by whoever wants to know.
     """
 
     size: Size
@@ -80,6 +90,7 @@ class Stage:
     begin: Callable[[Tensor, Size, Codec], Tensor] = bicubic
     end: Callable[[Tensor, Tensor], Tensor] = keep
     strength: float = 1.0
+    explain: Callable[[Query], Explanation] | None = None
 
 
 class Method(Protocol):

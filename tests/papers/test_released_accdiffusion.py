@@ -10,7 +10,7 @@ import muralist
 from muralist import AccDiffusion, DemoFusion, Request, StageDone, Ticked
 from muralist.canvas import View
 from muralist.denoisers import PatchPrompted, Shuffled
-from muralist.denoisers.prompted import Word, masks
+from muralist.denoisers.prompted import Word
 from tests import replay
 from tests.conftest import DATA
 from tests.papers.test_released_code import NEGATIVE, PAD, PROMPT, error, in_release_units
@@ -85,9 +85,9 @@ def noted(monkeypatch):
     notes = {}
     kept = PatchPrompted.kept
 
-    def noting(self, maps, text, views, canvas):
-        rows = list(kept(self, maps, text, views, canvas))
-        notes["maps"], notes["text"] = maps, text
+    def noting(self, q):
+        rows = kept(self, q)
+        notes["maps"], notes["masks"] = self.probe.maps, self.heard(q)[2]
         notes["prompts"] = [" ".join(word.text for word in row) for row in rows]
         return rows
 
@@ -105,8 +105,7 @@ def test_accdiffusion_equals_the_release(tiny_sdxl, golden, exchanged_as_recorde
 
     recorded_maps = record["attn_maps_mean"].permute(2, 0, 1)
     torch.testing.assert_close(noted["maps"], recorded_maps, atol=1e-5, rtol=0)
-    every = [Word(token.text, (at,)) for at, token in enumerate(noted["text"].tokens)]
-    assert torch.equal(masks(noted["maps"], every) > 0, record["word_masks_u8"][1:-1] > 0)
+    assert torch.equal(noted["masks"] > 0, record["word_masks_u8"][1:-1] > 0)
     assert noted["prompts"] == recorded_prompts(name)
 
 
@@ -119,8 +118,8 @@ def test_accdiffusion_equals_the_release_at_2_to_1_but_for_its_scrambled_maps(
     exchanged_as_recorded(record)
     seen = []
 
-    def as_recorded(self, maps, text, views, canvas):
-        seen.append(maps)
+    def as_recorded(self, q):
+        seen.append(self.probe.maps)
         return [[Word(prompt, ())] for prompt in recorded_prompts(name)]
 
     monkeypatch.setattr(PatchPrompted, "kept", as_recorded)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from muralist.canvas import Size, View
 from muralist.denoisers import PatchPrompted
-from muralist.denoisers.prompted import Word, masks, seen, words
+from muralist.denoisers.prompted import masks, seen, words
 from muralist.patches import Probe
 from muralist.query import Cond, Estimate, Text, Token
 from tests.laws.parts import network, normal, query
@@ -106,12 +106,10 @@ def by_hand(mask: torch.Tensor, turns: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(("side", "turns"), [(8, 0), (16, 1), (32, 2)])
 def test_masks_are_above_the_mean_and_opened(side, turns):
-    maps = F.avg_pool2d(normal(5, side + 2, side + 2, dtype=torch.float32).abs(), 3, 1)
-    every = [Word("cat", (0,)), Word("corgi", (1, 2))]
-    made = masks(maps, every)
-    for mask, tokens in zip(made, ([1], [2, 3]), strict=True):
-        mean = maps[tokens].mean(0)
-        assert torch.equal(mask, by_hand((mean > mean.mean()).float(), turns))
+    maps = F.avg_pool2d(normal(3, side + 2, side + 2, dtype=torch.float32).abs(), 3, 1)
+    made = masks(maps)
+    for mask, each in zip(made, maps, strict=True):
+        assert torch.equal(mask, by_hand((each > each.mean()).float(), turns))
     assert 0 < made.mean() < 1
 
 
@@ -178,3 +176,12 @@ def test_without_words_views_are_asked_as_they_are(told):
     x = normal(1, 1, 16, 16)
     made = PatchPrompted(network, left_and_right(), 0.3)(x, q)
     assert torch.equal(made.x0, network(x, q).x0)
+
+
+def test_the_map_of_a_word_is_the_mean_of_its_tokens():
+    maps = normal(5, 8, 8, dtype=torch.float32)
+    part = PatchPrompted(network, Heard(maps), 0.3)
+    every, of_words, _ = part.heard(query(Size(16, 16), text=text("cat", "cor-", "gi")))
+    assert [word.text for word in every] == ["cat", "corgi"]
+    torch.testing.assert_close(of_words[0], maps[1])
+    torch.testing.assert_close(of_words[1], maps[2:4].mean(0))

@@ -101,6 +101,10 @@ def paint(
     stages: Annotated[
         Path | None, Parameter(help="folder for every stage's picture, as it appears")
     ] = None,
+    explain: Annotated[
+        Path | None,
+        Parameter(help="folder for why it looks so, as far as the method can tell"),
+    ] = None,
     like: Annotated[
         Path | None, Parameter(help="a picture of muralist's, whose settings are the defaults")
     ] = None,
@@ -132,10 +136,11 @@ def paint(
         raise BadRequest('there is no prompt; give one, for example "a red circle"')
     pixels = request.size.times(request.card.factor)
     target = check_writable(out or _free(Path("picture.png")), *pixels)
-    if stages is not None:
-        check_writable(stages / "stage-1.png")
+    for folder in (stages, explain):
+        if folder is not None:
+            check_writable(folder / "stage-1.png")
     reader = show.lines if json else show.progress
-    reader(_loaded(request, device, dtype), target, stages)
+    reader(_loaded(request, device, dtype), target, show.Folders(stages, explain))
 
 
 @app.command

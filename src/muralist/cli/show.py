@@ -7,13 +7,15 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from muralist.canvas import View
 from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDone
 from muralist.generation import PromptTooLong, generate
 from muralist.picture import Picture, StageResult
@@ -21,18 +23,26 @@ from muralist.planning import Plan
 from muralist.planning import plan as planned
 from muralist.request import Request
 from muralist.settings import settings_of
-from muralist.sinks import save, side_by_side
+from muralist.sinks import lit, save, side_by_side
+from muralist.stage import Explanation
 
-__all__ = ["lines", "methods", "plan", "progress", "settings", "sheet"]
+__all__ = ["Folders", "lines", "methods", "plan", "progress", "settings", "sheet"]
 
 
-def progress(request: Request, out: Path, stages: Path | None) -> None:
+class Folders(NamedTuple):
+    """Where pictures go beside the picture itself."""
+
+    stages: Path | None = None
+    explain: Path | None = None
+
+
+def progress(request: Request, out: Path, folders: Folders) -> None:
     """Paints with a bar on the terminal: stage, step and time left, weighed by what each costs."""
     began, console = time.monotonic(), Console(stderr=True)
     cost = planned(request)
     with _warnings_to(console), _bar(console) as bar:
         task = bar.add_task("preparing", total=cost.evaluations)
-        for event in _saving(request, out, stages):
+        for event in _saving(request, out, folders):
             description, done = _said(event, cost)
             bar.update(task, description=description, advance=done)
     pixels = request.size.times(request.card.factor)
@@ -64,7 +74,7 @@ def _said(event: Event, cost: Plan) -> tuple[str | None, float]:
 
 def sheet(requests: Mapping[str, Request], out: Path) -> None:
     """Paints every request, and writes their pictures side by side, under their names."""
-    console, panels = Console(stderr=True), {}
+    console, panels = Console(stderr=True), []
     with _warnings_to(console), _bar(console) as bar:
         task = bar.add_task(
             "preparing", total=sum(planned(each).evaluations for each in requests.values())
@@ -75,17 +85,17 @@ def sheet(requests: Mapping[str, Request], out: Path) -> None:
                 description, done = _said(event, cost)
                 bar.update(task, description=f"{name}: {description or ''}", advance=done)
                 if isinstance(event, Finished):
-                    panels[name] = event.picture.image
+                    panels.append((name, event.picture.image))
     settings = {**next(iter(requests.values())).to_json(), "sheet": list(requests)}
     save(side_by_side(panels), out, settings)
     print(f"{out}: {', '.join(requests)}")
 
 
-def lines(request: Request, out: Path, stages: Path | None) -> None:
+def lines(request: Request, out: Path, folders: Folders) -> None:
     """Paints and prints a JSON object for the start, every step, every stage, and the end."""
     began = time.monotonic()
     with _warnings_to(Console(stderr=True)):
-        for event in _saving(request, out, stages):
+        for event in _saving(request, out, folders):
             if said := _as_json(event, out):
                 seconds = round(time.monotonic() - began, 3)
                 print(json.dumps({**said, "seconds": seconds}), flush=True)
@@ -110,16 +120,18 @@ def _as_json(event: Event, out: Path) -> dict[str, Any] | None:
     return None
 
 
-def _saving(request: Request, out: Path, stages: Path | None) -> Iterator[Event]:
+def _saving(request: Request, out: Path, folders: Folders) -> Iterator[Event]:
     """The events of a run; files are written before the event that tells of them is passed on."""
     last = 0
     for event in generate(request):
         if isinstance(event, Started):
             last = len(event.sizes)
-        if isinstance(event, StageDone) and stages is not None and event.stage < last:
-            _keep(event.result, stages, request)
+        if isinstance(event, StageDone) and folders.stages and event.stage < last:
+            _keep(event.result, folders.stages, request)
+        if isinstance(event, StageDone) and folders.explain and event.explain:
+            _keep_why(event.result, event.explain(), folders.explain, request)
         if isinstance(event, Finished):
-            _keep_all(event.picture, out, stages, request)
+            _keep_all(event.picture, out, folders.stages, request)
         yield event
 
 
@@ -127,6 +139,21 @@ def _keep_all(picture: Picture, out: Path, stages: Path | None, request: Request
     picture.save(out)
     if stages is not None:
         _keep(picture.stages[-1], stages, request)
+
+
+def _keep_why(result: StageResult, why: Explanation, folder: Path, request: Request) -> None:
+    """Maps as light on the stage's picture, and views with what they were asked."""
+    factor, settings = request.card.factor, {**request.to_json(), "stage": result.stage}
+    maps = [(name, lit(result.image, where)) for name, where in why.maps]
+    views = [(text, _seen(result.image, view, factor)) for view, text in why.views]
+    for name, panels in (("words", maps), ("views", views)):
+        if panels:
+            save(side_by_side(panels, 256), folder / f"stage-{result.stage}-{name}.png", settings)
+
+
+def _seen(picture: Image.Image, view: View, factor: int) -> Image.Image:
+    box = (view.left, view.top, view.left + view.width, view.top + view.height)
+    return picture.crop(tuple(factor * side for side in box))
 
 
 def _keep(result: StageResult, folder: Path, request: Request) -> None:

@@ -1,6 +1,6 @@
 """Each view is asked with the words that are seen in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -41,21 +41,29 @@ class PatchPrompted:
     say: Literal["words", "tokens", "embeddings"] = "words"
 
     def __call__(self, x: Tensor, q: Query) -> Estimate:
-        maps = self.probe.maps
-        if q.text is None or not q.text.tokens or maps is None or not q.views:
+        if not (self.hears(q) and q.views):
             return self.inner(x, q)
-        conds = [self._cond(q, kept) for kept in self.kept(maps, q.text, q.views, q.canvas)]
+        conds = [self._cond(q, words) for words in self.kept(q)]
         return self.inner(x, replace(q, cond=Cond.stacked(conds)))
 
-    def kept(
-        self, maps: Tensor, text: Text, views: Sequence[View], canvas: Size
-    ) -> Iterator[list[Word]]:
-        """The words of each view, in the order of the prompt."""
-        every = [Word(one.text, (at,)) for at, one in enumerate(text.tokens)]
-        every = every if self.say == "tokens" else words(text)
-        shares = seen(masks(maps, every), views, canvas)
-        for row in (shares >= self.least).tolist():
-            yield [word for word, here in zip(every, row, strict=True) if here]
+    def kept(self, q: Query) -> list[list[Word]]:
+        """The words of each view of the query, in the order of the prompt."""
+        every, _, where = self.heard(q)
+        told = (seen(where, q.views, q.canvas) >= self.least).tolist()
+        return [[word for word, here in zip(every, row, strict=True) if here] for row in told]
+
+    def heard(self, q: Query) -> tuple[list[Word], Tensor, Tensor]:
+        """The words of the prompt, where each is looked at, and where it is told."""
+        maps = self.probe.maps
+        assert q.text is not None and maps is not None
+        single = [Word(token.text, (at,)) for at, token in enumerate(q.text.tokens)]
+        every = single if self.say == "tokens" else words(q.text)
+        of_words = torch.stack([maps[[at + 1 for at in word.tokens]].mean(0) for word in every])
+        return every, of_words, masks(of_words)
+
+    def hears(self, q: Query) -> bool:
+        """Whether there is a prompt, and whether it was listened to."""
+        return q.text is not None and bool(q.text.tokens) and self.probe.maps is not None
 
     def _cond(self, q: Query, kept: list[Word]) -> Cond:
         assert q.text is not None
@@ -84,14 +92,12 @@ def words(text: Text) -> list[Word]:
     return found
 
 
-def masks(maps: Tensor, every: Sequence[Word]) -> Tensor:
-    """Where each word is looked at more than on average, opened: `words rows columns`, 0 or 1.
+def masks(maps: Tensor) -> Tensor:
+    """Where each of `words rows columns` is above its mean, opened: 0 or 1.
 
-    `maps` are a probe's. A word's map is the mean of its tokens'. Specks thinner than about an
-    eighth of the shorter side are removed where maps are fine enough for that.
+    Specks thinner than about an eighth of the shorter side go, where maps are fine enough for that.
     """
-    of_words = torch.stack([maps[[at + 1 for at in word.tokens]].mean(0) for word in every])
-    mask = (of_words > of_words.mean((1, 2), keepdim=True)).float()
+    mask = (maps > maps.mean((1, 2), keepdim=True)).float()
     turns = min(mask.shape[1:]) // 16
     for _ in range(turns):
         mask = 1 - F.max_pool2d(1 - mask, 3, 1, 1)

@@ -1,16 +1,18 @@
 """DemoFusion with a prompt for every patch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, repeat
 from typing import Literal
 
 from muralist.canvas import Size
 from muralist.denoisers import Patched, PatchPrompted, Shuffled, Tiled
 from muralist.methods.demofusion import DemoFusion
 from muralist.patches import Probe
-from muralist.query import Denoiser, Guided, Painter
+from muralist.query import Denoiser, Guided, Painter, Query
 from muralist.settings import held, setting, validate
-from muralist.stage import Stage
+from muralist.stage import Explanation, Stage
 from muralist.views import Strided
 
 __all__ = ["AccDiffusion"]
@@ -43,10 +45,34 @@ class AccDiffusion:
         base = Tiled(Patched(model, probe), Strided(1))
         told = self.demofusion.placed(model if scale is None else model.led(scale))
         near = PatchPrompted(told, probe, self.c, self.prompts)
-        yield from self.demofusion.composed(
+        explains = chain([partial(_words, near)], repeat(partial(self._told, near, model.native)))
+        stages = self.demofusion.composed(
             model.native, size, base, near, lambda k: self.far(model, k)
         )
+        for stage, explain in zip(stages, explains, strict=False):
+            yield replace(stage, explain=explain)
 
     def far(self, model: Painter, k: int) -> Denoiser:
         subsamplings = Tiled(model, Strided(k))
         return Shuffled(subsamplings, k) if self.interaction else subsamplings
+
+    def _told(self, near: PatchPrompted, native: Size, q: Query) -> Explanation:
+        """The windows of the step, and what each is told."""
+        if not near.hears(q):
+            return Explanation()
+        asked = q.at(self.demofusion.windows(native)(q))
+        texts = [" ".join(word.text for word in kept) for kept in near.kept(asked)]
+        return Explanation(views=list(zip(asked.views, texts, strict=True)))
+
+
+def _words(near: PatchPrompted, q: Query) -> Explanation:
+    """For each word where it is looked at, and where it will be told."""
+    if not near.hears(q):
+        return Explanation()
+    every, maps, masks = near.heard(q)
+    shown = maps / maps.amax((1, 2), keepdim=True)
+    pairs = [
+        [(word.text, heat), (f"{word.text}: told", mask)]
+        for word, heat, mask in zip(every, shown, masks, strict=True)
+    ]
+    return Explanation(maps=list(chain.from_iterable(pairs)))
