@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -80,6 +81,65 @@ def test_paint_like_a_picture_with_one_thing_changed(run):
     assert pixels_of("a.png") != pixels_of("b.png")
 
 
+def places_of(small: Path | str, large: Path | str) -> list[tuple[int, int]]:
+    """Where one picture shows in another, pixel for pixel."""
+    with Image.open(small) as one, Image.open(large) as other:
+        panel, sheet = np.asarray(one.convert("RGB")), np.asarray(other.convert("RGB"))
+    height, width = panel.shape[:2]
+    return [
+        (top, left)
+        for top in range(sheet.shape[0] - height + 1)
+        for left in range(sheet.shape[1] - width + 1)
+        if np.array_equal(sheet[top : top + height, left : left + width], panel)
+    ]
+
+
+def test_a_sheet_shows_one_prompt_at_several_values_side_by_side(run):
+    code, out, _ = run(
+        "sheet", "a sea", *TOY, "--method", "pixelsmith", "--vary", "slider=1,4", "--out", "s.png"
+    )
+    assert code == 0
+    assert "slider 1, slider 4" in out
+    for value in (1, 4):
+        run("paint", "a sea", *TOY, "--slider", value, "--out", f"{value}.png")
+        assert read_settings(f"{value}.png")["method"]["slider"] == value
+    ((first_top, first),), ((second_top, second),) = (
+        places_of(f"{n}.png", "s.png") for n in (1, 4)
+    )
+    assert first_top == second_top and first + 48 <= second
+    assert read_settings("s.png")["sheet"] == ["slider 1", "slider 4"]
+
+
+@pytest.mark.parametrize("vary", ["seed=1,2", "guidance_scale=1,3", "jitter=0,2"])
+def test_a_sheet_varies_seeds_scales_and_settings_of_any_method(run, vary):
+    assert run("sheet", "a sea", *TOY, "--vary", vary)[0] == 0
+    assert size_of("sheet.png")[0] > 2 * 48
+
+
+def test_a_slider_is_pixelsmiths(run):
+    run("paint", "a sea", *TOY, "--slider", "2", "--out", "sea.png")
+    assert read_settings("sea.png")["method"]["name"] == "pixelsmith"
+
+
+def test_paint_explains_what_words_and_windows_were_about(run):
+    folder = Path(__file__).parents[1] / "data" / "tiny-sdxl"
+    arguments = ("--model", folder, "--size", "512x256", "--steps", "2", "--method", "accdiffusion")
+    code, _, _ = run("paint", "a red cat", *arguments, "--out", "cat.png", "--explain", "why")
+    assert code == 0
+    assert sorted(path.name for path in Path("why").iterdir()) == [
+        "stage-1-words.png",
+        "stage-2-views.png",
+    ]
+    # a map and a mask of three words, in one row; three windows in one row
+    assert size_of("why/stage-1-words.png")[0] > 6 * 256
+    assert size_of("why/stage-2-views.png")[0] > 3 * 256
+
+
+def test_a_method_without_reasons_explains_nothing(run):
+    assert run("paint", "a sea", *TOY, "--out", "sea.png", "--explain", "why")[0] == 0
+    assert not Path("why").exists()
+
+
 def test_info_prints_the_settings_inside_a_picture(run):
     run("paint", "a sea", *TOY, "--out", "a.png", "--seed", "5")
     _, out, _ = run("info", "a.png", "--json")
@@ -144,6 +204,12 @@ def test_plan_knows_the_cost_of_sdxl_without_having_it(run):
         ),
         (["paint", "x", "--guidance-interval", "0.8", "0.2"], "guidance_interval is 0.8 to 0.2"),
         (["paint", "x", "--solver", "heun"], "ddim or euler or dpmpp2m is needed"),
+        (["sheet", "x", "--vary", "slider"], "--vary slider has no value"),
+        (["sheet", "x", "--vary", "seed=a"], "seed is 'a'; a number is needed"),
+        (["sheet", "x", "--vary", "slidr=1", "--method", "pixelsmith"], "did you mean slider?"),
+        (["sheet", "x", "--vary", "seed=1", "--out", "x.gif"], "x.gif should end in"),
+        (["paint", "x", "--slider", "0"], "slider is 0; a whole number of at least 1"),
+        (["paint", "x", "--slider", "3", "--method", "demofusion"], "has no setting 'slider'"),
         (["plan", "--size", "99999999x8"], "width is 99999999"),
         (["paint", "x", "--out", "x.gif"], "should end in .png"),
         (["paint", "x", "--out", "/proc/none/x.png"], "cannot be written"),

@@ -146,9 +146,10 @@ def _keep_why(result: StageResult, why: Explanation, folder: Path, request: Requ
     factor, settings = request.card.factor, {**request.to_json(), "stage": result.stage}
     maps = [(name, lit(result.image, where)) for name, where in why.maps]
     views = [(text, _seen(result.image, view, factor)) for view, text in why.views]
-    for name, panels in (("words", maps), ("views", views)):
+    for name, panels, columns in (("words", maps, 6), ("views", views, None)):
         if panels:
-            save(side_by_side(panels, 256), folder / f"stage-{result.stage}-{name}.png", settings)
+            sheet = side_by_side(panels, 256, columns)
+            save(sheet, folder / f"stage-{result.stage}-{name}.png", settings)
 
 
 def _seen(picture: Image.Image, view: View, factor: int) -> Image.Image:

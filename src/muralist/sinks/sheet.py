@@ -13,13 +13,15 @@ _PANEL = 1024  # pixels of a panel's longer side, at most
 _INK, _PAPER = (24, 24, 24), (255, 255, 255)
 
 
-def side_by_side(panels: Sequence[tuple[str, Image.Image]], panel: int = _PANEL) -> Image.Image:
+def side_by_side(
+    panels: Sequence[tuple[str, Image.Image]], panel: int = _PANEL, columns: int | None = None
+) -> Image.Image:
     """A contact sheet: pictures in reading order, shrunk to `panel` pixels, words beneath.
 
-    Up to four make one row; more are about as wide as high.
+    Unless `columns` are given, up to four make one row, and more are about as wide as high.
     """
     count = len(panels)
-    columns = count if count <= 4 else math.ceil(math.sqrt(count))
+    columns = columns or (count if count <= 4 else math.ceil(math.sqrt(count)))
     pictures = [_shrunk(picture, panel) for _, picture in panels]
     width = max(max(picture.width for picture in pictures), 96)
     height = max(picture.height for picture in pictures)
