@@ -9,10 +9,15 @@ compares fine detail with the true rendering of the same caption at the same siz
 import argparse
 import itertools
 import json
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -63,7 +68,10 @@ def pixels(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1) / 127.5 - 1
 
 
-def ways(model: muralist.Model) -> dict[str, Callable[[Scene, int, int], Tensor]]:
+Way: TypeAlias = Callable[[Scene, int, int], Tensor]
+
+
+def ways(model: muralist.Model) -> dict[str, Way]:
     """How a picture of a scene, a factor and a seed can be made."""
     native = model.card.native.height * model.card.factor
 
@@ -75,7 +83,7 @@ def ways(model: muralist.Model) -> dict[str, Callable[[Scene, int, int], Tensor]
         side = factor * native
         return pixels(base.resize((side, side), Image.Resampling.LANCZOS))
 
-    def painted(method: type) -> Callable[[Scene, int, int], Tensor]:
+    def painted(method: type) -> Way:
         def paint(scene: Scene, factor: int, seed: int) -> Tensor:
             side = factor * native
             settings = {"height": side, "width": side, "seed": seed, "method": method()}
@@ -84,19 +92,24 @@ def ways(model: muralist.Model) -> dict[str, Callable[[Scene, int, int], Tensor]
         return paint
 
     methods = {name: painted(method) for name, method in METHODS.items()}
-    return {"truth, rendered": truth, "base, enlarged": enlarged, **methods}
+    return {"truth": truth, "enlarged": enlarged, **methods}
 
 
-def counted(model: muralist.Model, prompts: int, factors: list[int]) -> Iterator[Counted]:
-    """Every factor, way and scene, one seed each."""
-    for factor, (way, make), (seed, scene) in itertools.product(
-        factors, ways(model).items(), enumerate(scenes(prompts))
-    ):
-        began = time.monotonic()
-        image = make(scene, factor, seed)
-        seconds = round(time.monotonic() - began, 2)
-        objects = count_objects(image, scene.things[0].colour)
-        yield Counted(way, factor, scene.caption, seed, objects, detail(image, factor), seconds)
+@cache
+def model_of(dtype: str) -> muralist.Model:
+    """The embedded model; every process has its own, and one thread."""
+    torch.set_num_threads(1)
+    return muralist.load("shapes", dtype=getattr(torch, dtype))
+
+
+def counted(dtype: str, factor: int, way: str, seed: int) -> Counted:
+    """One way, factor and scene; scenes and seeds are numbered alike."""
+    scene = scenes(seed + 1)[seed]
+    began = time.monotonic()
+    image = ways(model_of(dtype))[way](scene, factor, seed)
+    seconds = round(time.monotonic() - began, 2)
+    objects = count_objects(image, scene.things[0].colour)
+    return Counted(way, factor, scene.caption, seed, objects, detail(image, factor), seconds)
 
 
 def table(rows: list[Counted]) -> str:
@@ -115,19 +128,23 @@ def table(rows: list[Counted]) -> str:
 
 
 def main() -> None:
+    every = ["truth", "enlarged", *METHODS]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=12)
     parser.add_argument("--factors", type=int, nargs="+", default=[2, 4])
+    parser.add_argument("--ways", nargs="+", default=every, choices=every)
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/repetition.json"))
     given = parser.parse_args()
-    model = muralist.load("shapes", dtype=getattr(torch, given.dtype))
+    tasks = itertools.product([given.dtype], given.factors, given.ways, range(given.prompts))
     rows: list[Counted] = []
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    for row in counted(model, given.prompts, given.factors):
-        rows.append(row)
-        print(row, flush=True)
-        given.out.write_text(json.dumps([asdict(one) for one in rows], indent=1))
+    with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn")) as pool:
+        for row in pool.map(counted, *zip(*tasks, strict=True)):
+            rows.append(row)
+            print(row, flush=True)
+            given.out.write_text(json.dumps([asdict(one) for one in rows], indent=1))
     print(table(rows))
 
 
