@@ -11,13 +11,13 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from PIL import Image
 from torch import Tensor
 
 import muralist
-from muralist.methods import METHODS
+from muralist.methods import METHODS, MultiDiffusion
 from muralist.shapes.checker import count_objects
 from muralist.shapes.detail import detail
 from muralist.shapes.render import picture
@@ -68,6 +68,11 @@ def pixels(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1) / 127.5 - 1
 
 
+PAINTED: Mapping[str, Any] = {
+    "multidiffusion, no crop ids": MultiDiffusion(crop_ids="none"),
+    **{name: method() for name, method in METHODS.items()},
+}
+
 Way: TypeAlias = Callable[[Scene, int, int], Tensor]
 
 
@@ -83,15 +88,15 @@ def ways(model: muralist.Model) -> dict[str, Way]:
         side = factor * native
         return pixels(base.resize((side, side), Image.Resampling.LANCZOS))
 
-    def painted(method: type) -> Way:
+    def painted(method: Any) -> Way:
         def paint(scene: Scene, factor: int, seed: int) -> Tensor:
             side = factor * native
-            settings = {"height": side, "width": side, "seed": seed, "method": method()}
+            settings = {"height": side, "width": side, "seed": seed, "method": method}
             return pixels(muralist.paint(model, scene.caption, **settings).image)
 
         return paint
 
-    methods = {name: painted(method) for name, method in METHODS.items()}
+    methods = {name: painted(method) for name, method in PAINTED.items()}
     return {"truth": truth, "enlarged": enlarged, **methods}
 
 
@@ -128,7 +133,7 @@ def table(rows: list[Counted]) -> str:
 
 
 def main() -> None:
-    every = ["truth", "enlarged", *METHODS]
+    every = ["truth", "enlarged", *PAINTED]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=12)
     parser.add_argument("--factors", type=int, nargs="+", default=[2, 4])
