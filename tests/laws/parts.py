@@ -23,6 +23,7 @@ from muralist.denoisers import (
     Shuffled,
     Steered,
     Tiled,
+    Unplaced,
 )
 from muralist.events import Event
 from muralist.fuse import FirstOwner, Gaussian, mean
@@ -135,6 +136,7 @@ IDENTITIES: Mapping[str, Callable[[Any], Denoiser]] = {
     "Tiled by every cell": lambda inner: Tiled(inner, Strided(1)),
     "Patched without a network": lambda inner: Patched(Bare(inner), unreachable),
     "PatchPrompted without text": lambda inner: PatchPrompted(inner, Probe(), 0.3),
+    "Unplaced": lambda inner: Unplaced(lambda x, q: inner(x, q.at([View(0, 0, *q.canvas)]))),
     "Relay of one view of all": lambda inner: Relay(inner, same, whole_canvas, FirstOwner()),
     "Shuffled alone": lambda inner: Shuffled(inner, 1),
 }
@@ -154,6 +156,7 @@ METHODS: Mapping[str, Any] = {
     "Pixelsmith, as released": Pixelsmith(slider=3, patches="relay"),
     "MultiDiffusion": MultiDiffusion(),
     "MultiDiffusion, gaussian": MultiDiffusion(fusion="gaussian", stride=6),
+    "MultiDiffusion of whole pictures": MultiDiffusion(crop_ids="none"),
     "MultiDiffusion in a ring": MultiDiffusion(wrap=True),
 }
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import muralist
-from muralist import BadRequest, DemoFusion, ModelNotFound, UnsupportedModel
+from muralist import BadRequest, DemoFusion, ModelNotFound, MultiDiffusion, UnsupportedModel
 from muralist.canvas import Size, View
 from muralist.models import ALIASES, Card, Toy, card
 from muralist.models.sdxl import size_and_crop_ids
@@ -280,6 +280,23 @@ def test_sdxl_is_told_the_final_size_and_true_coordinates_at_every_stage(tiny_sd
     ]
     expected += [((2, 4, 24, 32), [[*size, 0, 0, *size]] * 2)] * 4
     assert [(tuple(shape), told) for shape, told in heard] == expected
+
+
+@pytest.mark.parametrize(
+    ("crop_ids", "lefts"), [("canvas", [0, 128, 256]), ("none", [0, 0, 0])], ids=["canvas", "none"]
+)
+def test_multidiffusion_tells_where_windows_lie_or_that_each_is_a_whole(tiny_sdxl, crop_ids, lefts):
+    request = toy_request(
+        MultiDiffusion(crop_ids=crop_ids),
+        model=tiny_sdxl,
+        height=256,
+        width=512,
+        num_inference_steps=1,
+        guidance_scale=1.0,
+    )
+    with Ear(tiny_sdxl.pipe.unet) as heard:
+        painted(request)
+    assert [told for _, told in heard] == [[[256, 512, 0, left, 256, 512] for left in lefts]]
 
 
 def test_networks_are_asked_in_their_own_dtype_and_answer_in_ours(tiny_sd):

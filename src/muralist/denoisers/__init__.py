@@ -8,6 +8,7 @@ from muralist.denoisers.combine import (
     Framed,
     Relabelled,
     Steered,
+    Unplaced,
 )
 from muralist.denoisers.patched import Patched
 from muralist.denoisers.prompted import PatchPrompted
@@ -28,4 +29,5 @@ __all__ = [
     "Shuffled",
     "Steered",
     "Tiled",
+    "Unplaced",
 ]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from muralist.query import Denoiser, Estimate, Guide, Query, Ramp
 
-__all__ = ["Blended", "Corrected", "Filtered", "Framed", "Relabelled", "Steered"]
+__all__ = ["Blended", "Corrected", "Filtered", "Framed", "Relabelled", "Steered", "Unplaced"]
 
 Amend: TypeAlias = Callable[[Estimate, Query], Estimate]
 
@@ -80,6 +80,16 @@ class Relabelled:
     def __call__(self, x: Tensor, q: Query) -> Estimate:
         moved = tuple(view.moved(self.down, self.right) for view in q.views)
         return self.inner(x, replace(q, views=moved))
+
+
+@dataclass(frozen=True)
+class Unplaced:
+    """Tells `inner` nothing of where its views lie: each is a whole picture to it."""
+
+    inner: Denoiser
+
+    def __call__(self, x: Tensor, q: Query) -> Estimate:
+        return self.inner(x, q.at(()))
 
 
 @dataclass(frozen=True)

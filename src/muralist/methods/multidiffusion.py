@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from muralist.canvas import Size
-from muralist.denoisers import Tiled
+from muralist.denoisers import Tiled, Unplaced
 from muralist.fuse import Gaussian, mean
 from muralist.query import Painter
 from muralist.settings import setting, validate
@@ -28,6 +28,9 @@ class MultiDiffusion:
         None, "latent cells between windows; half a window if unset", low=1
     )
     fusion: Literal["mean", "gaussian"] = setting("mean", "how overlapping windows are weighted")
+    crop_ids: Literal["canvas", "none"] = setting(
+        "canvas", "windows are told where they lie, or each that it is a whole picture"
+    )
     wrap: bool = setting(False, "close left and right border into a ring, for panoramas")
 
     def __post_init__(self) -> None:
@@ -36,4 +39,5 @@ class MultiDiffusion:
     def stages(self, model: Painter, size: Size) -> Iterator[Stage]:
         windows = Grid.of(model.native, self.window, self.stride, wrap=self.wrap)
         fuse = Gaussian() if self.fusion == "gaussian" else mean
-        yield Stage(size=size, denoiser=lambda _: Tiled(model, windows, fuse))
+        asked = Unplaced(model) if self.crop_ids == "none" else model
+        yield Stage(size=size, denoiser=lambda _: Tiled(asked, windows, fuse))

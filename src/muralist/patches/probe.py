@@ -27,11 +27,19 @@ class Probe:
     def __init__(self) -> None:
         self._total: Tensor | None = None
         self._count = 0
+        self._read: tuple[int, Tensor] | None = None  # the maps of so many recordings
 
     @property
     def maps(self) -> Tensor | None:
-        """`tokens rows columns` on the CPU, the prompt's positions first; None before any."""
-        return None if self._total is None else (self._total / self._count).cpu()
+        """`tokens rows columns` on the CPU, the prompt's positions first; None before any.
+
+        Fetched from the device once, when the recording is over.
+        """
+        if self._total is None:
+            return None
+        if self._read is None or self._read[0] != self._count:
+            self._read = self._count, (self._total / self._count).cpu()
+        return self._read[1]
 
     @contextmanager
     def __call__(self, network: nn.Module, x: Tensor, q: Query) -> Iterator[None]:
@@ -55,10 +63,8 @@ class Probe:
             made.unflatten(-1, (layer.heads, -1)).transpose(1, 2).float()
             for made in (layer.to_q(pixels), layer.to_k(tokens))
         )
-        weights = (queries @ keys.transpose(2, 3) * layer.scale).softmax(
-            -1
-        )  # rows heads pixels tokens
-        seen = weights.mean((0, 1)).T.unflatten(1, size)
+        scores = queries @ keys.transpose(2, 3) * layer.scale  # rows heads pixels tokens
+        seen = scores.softmax(-1).mean((0, 1)).T.unflatten(1, size)
         self._total = seen if self._total is None else self._total + seen
         self._count += 1
 
