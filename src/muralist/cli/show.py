@@ -153,8 +153,8 @@ def _keep_why(result: StageResult, why: Explanation, folder: Path, request: Requ
 
 
 def _seen(picture: Image.Image, view: View, factor: int) -> Image.Image:
-    box = (view.left, view.top, view.left + view.width, view.top + view.height)
-    return picture.crop(tuple(factor * side for side in box))
+    top, left, height, width = (factor * at for at in view[:4])
+    return picture.crop((left, top, left + width, top + height))
 
 
 def _keep(result: StageResult, folder: Path, request: Request) -> None:

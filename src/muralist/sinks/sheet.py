@@ -27,7 +27,8 @@ def side_by_side(
     height = max(picture.height for picture in pictures)
     font, gap = ImageFont.load_default(max(width // 18, 12)), max(width // 32, 4)
     words = ["\n".join(_lines(text, font, width)) for text, _ in panels]
-    line = sum(font.getmetrics()) * max(text.count("\n") + 1 for text in words) + gap
+    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    line = int(max(ruler.multiline_textbbox((0, 0), text, font)[3] for text in words)) + gap
     size = (columns * (width + gap) + gap, -(-count // columns) * (height + line + gap) + gap)
     sheet = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(sheet)
