@@ -107,8 +107,8 @@ FIRST_ORDER = ("ddim", "euler")
 GUIDES: Mapping[str, Callable[[Reference], Guide]] = {
     "blur": lambda reference: Blur(2, Constant(1.0)),
     "faint blur": lambda reference: Blur(1, Constant(1e-3)),
-    "phases": lambda reference: PhaseMix(reference, Constant(1), quarters),
-    "no phases": lambda reference: PhaseMix(reference, Constant(0), quarters),
+    "phases": lambda reference: PhaseMix(reference, Constant(1), whole_canvas),
+    "no phases": lambda reference: PhaseMix(reference, Constant(0), whole_canvas),
     "residual": lambda reference: Residual(reference, Cosine(1.0)),
     "residual without weight": lambda reference: Residual(reference, Constant(0)),
 }
@@ -163,12 +163,6 @@ METHODS: Mapping[str, Any] = {
 
 def same(what: Any, q: Query) -> Any:
     return what
-
-
-def quarters(q: Query) -> list[View]:
-    height, width = (-(-side // 2) for side in q.canvas)
-    tops, lefts = (0, q.canvas.height - height), (0, q.canvas.width - width)
-    return [View(top, left, height, width) for top in tops for left in lefts]
 
 
 def whole_canvas(q: Query) -> list[View]:

@@ -65,7 +65,7 @@ def test_no_tile_is_decoded_beyond_the_budget(monkeypatch, budget):
     monkeypatch.setattr(module, "BUDGET", budget)
     card = replace(Toy().card, native=Size(16, 16))
     size = Size(3000, 3000)
-    seen = [module._with_halo(tile, size) for tile in tiles_of(card, size)]
+    seen = [module.with_halo(tile, size) for tile in tiles_of(card, size)]
     assert max(view.height * view.width for view in seen) * card.decoder_width * 16 <= budget
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muralist.canvas import Size
+from muralist.canvas import Size, View
 from muralist.guides import Blur, Reference
 from muralist.schedule import Constant, schedule
 from tests.laws.parts import (
@@ -54,7 +54,7 @@ def test_guides_leave_x_and_the_reference_as_they_were(make):
     reference = Reference(normal(1, 3, 12, 9, seed=1), normal(1, 3, 12, 9, seed=2))
     x = normal(1, 3, 12, 9)
     before = [tensor.clone() for tensor in (x, reference.x0, reference.noise)]
-    guided = make(reference)(x, query(Size(12, 9)))
+    guided = make(reference)(x, query(Size(12, 9), views=(View(0, 0, 12, 9),)))
     assert guided.shape == x.shape
     assert all(
         torch.equal(*pair) for pair in zip((x, reference.x0, reference.noise), before, strict=True)
