@@ -29,7 +29,8 @@ class AccDiffusion:
 
     c: float = setting(0.3, "share of a window that a word must cover to be told", low=0, high=1)
     prompts: Literal["words", "tokens", "embeddings"] = setting(
-        "words", "absent ones are left out: words, tokens as released, or their embeddings alone"
+        "embeddings",
+        "what of absent ones is left out: whole words, tokens as released, or only embeddings",
     )
     window_guidance_scale: float | None = setting(
         None, "guidance scale of the windows; as of the rest if unset", low=0
