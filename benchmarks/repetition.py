@@ -25,7 +25,7 @@ from PIL import Image
 from torch import Tensor
 
 import muralist
-from muralist.methods import METHODS, MultiDiffusion
+from muralist.methods import METHODS, AccDiffusion, MultiDiffusion, Pixelsmith
 from muralist.shapes.checker import count_objects
 from muralist.shapes.detail import detail
 from muralist.shapes.render import picture
@@ -70,6 +70,8 @@ def pixels(image: Image.Image) -> Tensor:
 
 PAINTED: Mapping[str, Any] = {
     "multidiffusion, no crop ids": MultiDiffusion(crop_ids="none"),
+    "accdiffusion, words": AccDiffusion(prompts="words"),
+    "pixelsmith, slider 15": Pixelsmith(slider=15),
     **{name: method() for name, method in METHODS.items()},
 }
 

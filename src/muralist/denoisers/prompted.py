@@ -69,12 +69,12 @@ class PatchPrompted:
         assert q.text is not None
         if self.say != "embeddings":
             return q.text.say(" ".join(word.text for word in kept))
-        nothing = q.text.say("")
-        embeds = q.cond.embeds.clone()
-        here = {token for word in kept for token in word.tokens}
-        for at in set(range(len(q.text.tokens))) - here:
-            embeds[:, at + 1] = nothing.embeds[:, at + 1]
-        return replace(q.cond, embeds=embeds)
+        nothing, told = q.text.say("").embeds, q.cond.embeds
+        absent = torch.zeros(told.shape[1], 1, dtype=torch.bool)
+        absent[1 : len(q.text.tokens) + 1] = True
+        absent[[token + 1 for word in kept for token in word.tokens]] = False
+        absent = absent.to(told.device, non_blocking=True)
+        return replace(q.cond, embeds=torch.where(absent, nothing, told))
 
 
 def words(text: Text) -> list[Word]:

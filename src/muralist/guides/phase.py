@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from muralist.canvas import gather, owned
+from muralist.canvas import owned
 from muralist.guides.reference import Reference
 from muralist.query import Estimate, Query, Ramp, Views
 
@@ -31,7 +31,7 @@ class PhaseMix:
         plan = self.views(q)
         before = (plan[: plan.index(view)] for view in q.views)
         mine = [owned(view, others, q.canvas) for view, others in zip(q.views, before, strict=True)]
-        mixed = half_way(x, gather(self.reference.at(q.step).x, q.views))
+        mixed = half_way(x, self.reference.seen(q.views).at(q.step).x)
         return torch.where(torch.stack(mine)[:, None].to(x.device, non_blocking=True), mixed, x)
 
 
@@ -61,7 +61,7 @@ class Checkerboard:
     def __call__(self, estimate: Estimate, q: Query) -> Estimate:
         if not self.active(q.step) or q.step.index == q.step.count - 1:
             return estimate
-        there = Estimate(*(gather(each, q.views) for each in self.reference.at(q.step)))
+        there = self.reference.seen(q.views).at(q.step)
         rows, cols = (
             torch.arange(side, device=estimate.x.device) for side in estimate.x.shape[-2:]
         )

@@ -1,9 +1,11 @@
 """The last stage's result, enlarged, at any noise level."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from muralist.canvas import View, gather
 from muralist.query import Estimate, Step
 
 __all__ = ["Reference"]
@@ -19,6 +21,10 @@ class Reference:
 
     x0: Tensor
     noise: Tensor
+
+    def seen(self, views: Sequence[View]) -> "Reference":
+        """What views see of it, one per row: so a level is computed for them alone."""
+        return Reference(gather(self.x0, views), gather(self.noise, views))
 
     def at(self, step: Step) -> Estimate:
         return Estimate(step.alpha * self.x0 + step.sigma * self.noise, self.x0)

@@ -20,7 +20,7 @@ class Probe:
 
     A patch: `with probe(network, x, q)` listens to the cross-attention layers of a UNet at that
     level, on its way down and up, and forgets all but their mean over layers, heads, rows and
-    steps (AccDiffusion, sec. 3.2). Layers compute as they always do: only the weights of those that
+    steps (Lin et al., 2024). Layers compute as they always do: only the weights of those that
     are recorded are computed a second time. The rows of the negative prompt are not recorded.
     """
 
