@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Size", "View", "gather", "owned"]
+__all__ = ["Size", "Unclaimed", "View", "gather"]
 
 
 class Size(NamedTuple):
@@ -59,6 +59,11 @@ class View(NamedTuple):
         for inside, there in self._overlaps(canvas):
             canvas[there] += patch[inside]
 
+    def fill(self, canvas: Tensor, value: float) -> None:
+        """Sets the cells that the view sees, in place."""
+        for _, there in self._overlaps(canvas):
+            canvas[there] = value
+
     def moved(self, down: int, right: int) -> "View":
         """The same view, elsewhere."""
         return self._replace(top=self.top + down, left=self.left + right)
@@ -76,29 +81,24 @@ def gather(canvas: Tensor, views: Sequence[View]) -> Tensor:
     return torch.cat([view.crop(canvas) for view in views])
 
 
-def owned(view: View, before: Sequence[View], canvas: Size) -> Tensor:
-    """Which cells of a view, of those on the canvas, none of the views before it sees.
+class Unclaimed:
+    """The cells of a canvas that no view has claimed yet; a byte per cell, on the CPU."""
 
-    `height width`, true or false.
-    """
-    rows, cols = _cells(view, canvas)
-    mine = _among(rows, range(canvas.height))[:, None] & _among(cols, range(canvas.width))
-    for other in before:
-        its_rows, its_cols = _cells(other, canvas)
-        if rows[0] <= its_rows[-1] and its_rows[0] <= rows[-1]:
-            mine &= ~(_among(rows, its_rows)[:, None] & _among(cols, its_cols))
-    return mine
+    def __init__(self, canvas: Size) -> None:
+        self._free = torch.ones(tuple(canvas), dtype=torch.bool)
 
+    def claim(self, view: View) -> Tensor:
+        """Which cells of the view, of those on the canvas, nobody has claimed before: they are its.
 
-def _among(cells: Sequence[int], others: Sequence[int]) -> Tensor:
-    return torch.tensor([cell in others for cell in cells])
+        `height width`, true or false.
+        """
+        mine = view.crop(self._free).clone()
+        view.fill(self._free, False)
+        return mine
 
-
-def _cells(view: View, canvas: Size) -> tuple[range, Sequence[int]]:
-    """The rows and the columns of the canvas that a view reads."""
-    rows = range(view.top, view.top + view.height * view.step, view.step)
-    cols = range(view.left, view.left + view.width * view.step, view.step)
-    return rows, [col % canvas.width for col in cols] if view.wrap else cols
+    def free(self, cells: Tensor) -> Tensor:
+        """Those of some cells, numbered in reading order, that nobody has claimed."""
+        return cells[self._free.view(-1)[cells]]
 
 
 def _segments(

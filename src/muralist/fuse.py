@@ -1,13 +1,13 @@
 """Views' estimates to one canvas: weighted means, accumulated in float32 in the views' order."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from muralist.canvas import Size, View, owned
+from muralist.canvas import Size, Unclaimed, View
 from muralist.errors import BadRequest
 from muralist.query import Estimate, Part
 
@@ -61,24 +61,23 @@ class FirstOwner:
 
     def __call__(self, parts: Iterable[Part], like: Tensor) -> Estimate:
         canvas = Estimate(*(torch.zeros_like(like, dtype=_accumulator(like)) for _ in range(2)))
-        before: list[View] = []
+        unclaimed = Unclaimed(Size(*like.shape[-2:]))
         for view, part in parts:
-            self.blend(canvas, view, part, before)
-            before.append(view)
+            self.blend(canvas, view, part, self.say(unclaimed.claim(view)))
         return Estimate(*(total.to(like.dtype) for total in canvas))
 
-    def blend(self, canvas: Estimate, view: View, part: Estimate, before: Sequence[View]) -> None:
-        """Puts one view's answer onto the canvas, in place, behind the views `before` it."""
-        size = Size(*canvas.x.shape[-2:])
-        say = self.say(view, before, size).to(part.x.device, non_blocking=True)
+    def blend(self, canvas: Estimate, view: View, part: Estimate, say: Tensor) -> None:
+        """Puts one view's answer onto the canvas, in place, as far as it has a say."""
+        say = say.to(part.x.device, non_blocking=True)
         for total, patch in zip(canvas, part, strict=True):
             view.add(total, (patch - view.crop(total)) * say)
 
-    def say(self, view: View, before: Sequence[View], canvas: Size) -> Tensor:
-        """`height width`: 1 in the view's own cells, a half beside them, 0 beyond."""
-        mine = owned(view, before, canvas).float()
-        near = F.max_pool2d(mine[None], 2 * self.feather + 1, 1, self.feather)[0]
-        return (mine + near) / 2
+    def say(self, mine: Tensor) -> Tensor:
+        """`height width`: 1 in a view's own cells, a half beside them, 0 beyond."""
+        near, reach = mine.float()[None], self.feather
+        for down, right in ((reach, 0), (0, reach)):  # rows, then columns: a square, sooner
+            near = F.max_pool2d(near, (2 * down + 1, 2 * right + 1), 1, (down, right))
+        return (mine + near[0]) / 2
 
 
 def _weighted(parts: Iterable[Part], like: Tensor, weight: Callable[[Tensor], Tensor]) -> Estimate:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muralist.canvas import Size, owned
+from muralist.canvas import Size, Unclaimed
 from muralist.views import Cover, Grid, RandomCover, Strided
 from tests.laws.parts import VIEWS, counted, query, steps, windows_of_the_papers
 
@@ -254,11 +254,17 @@ def test_a_random_cover_takes_as_many_windows_as_published():
     assert abs(counts.mean() - 36.2) < 5 * 2.2 / 60**0.5
 
 
+def test_every_window_of_a_random_cover_finds_bare_cells():
+    size = Size(300, 301)  # its random order is looked through in two parts
+    unclaimed = Unclaimed(size)
+    assert all(unclaimed.claim(view).any() for view in RandomCover(Size(8, 9))(query(size)))
+
+
 @pytest.mark.parametrize("views", VIEWS.values(), ids=VIEWS)
 def test_every_cell_has_one_owner(views):
     """Nobody's where nobody sees it, never two's."""
     size = Size(23, 19)
-    seen, canvas = views(query(size)), torch.zeros(1, 1, 23, 19)
-    for at, view in enumerate(seen):
-        view.add(canvas, owned(view, seen[:at], size)[None, None].float())
+    unclaimed, canvas = Unclaimed(size), torch.zeros(1, 1, 23, 19)
+    for view in views(query(size)):
+        view.add(canvas, unclaimed.claim(view)[None, None].float())
     assert (canvas == 1).all()

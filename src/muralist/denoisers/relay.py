@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from muralist.canvas import owned
+from muralist.canvas import Unclaimed
 from muralist.denoisers.combine import Steered
 from muralist.fuse import FirstOwner
 from muralist.query import Denoiser, Estimate, Guide, Query, Views
@@ -30,15 +30,16 @@ class Relay:
 
     def __call__(self, x: Tensor, q: Query) -> Estimate:
         canvas = Estimate(torch.zeros_like(x), torch.zeros_like(x))
-        became, plan = x.clone(), self.views(q)
-        for at, view in enumerate(plan):
-            mine = owned(view, plan[:at], q.canvas).to(x.device)
+        became, unclaimed = x.clone(), Unclaimed(q.canvas)
+        for view in self.views(q):
+            mine = unclaimed.claim(view)
             moved = self.guide(view.crop(became), q.at([view]))
-            shown = torch.where(mine, moved, view.crop(x))
+            shown = torch.where(mine.to(x.device), moved, view.crop(x))
             asked = Steered(self.inner, lambda *_, shown=shown: shown)
+            say = self.fuse.say(mine)
             for part in q.run(asked, x, q, [view]):
-                self.fuse.blend(canvas, *part, plan[:at])
-            touched = self.fuse.say(view, plan[:at], q.canvas).to(x.device) > 0
+                self.fuse.blend(canvas, *part, say)
             after, _ = ddim(Estimate(*(view.crop(total) for total in canvas)), q.step)
+            touched = say.to(x.device) > 0
             view.add(became, torch.where(touched, after - view.crop(became), 0))
         return canvas

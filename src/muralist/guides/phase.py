@@ -1,11 +1,13 @@
 """The reference's phases, and its samples on a checkerboard."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from muralist.canvas import owned
+from muralist.canvas import Size, Unclaimed, View
 from muralist.guides.reference import Reference
 from muralist.query import Estimate, Query, Ramp, Views
 
@@ -28,11 +30,17 @@ class PhaseMix:
     def __call__(self, x: Tensor, q: Query) -> Tensor:
         if q.step.index == 0 or not self.active(q.step):
             return x
-        plan = self.views(q)
-        before = (plan[: plan.index(view)] for view in q.views)
-        mine = [owned(view, others, q.canvas) for view, others in zip(q.views, before, strict=True)]
-        mixed = half_way(x, self.reference.seen(q.views).at(q.step).x)
-        return torch.where(torch.stack(mine)[:, None].to(x.device, non_blocking=True), mixed, x)
+        own = _owned(tuple(self.views(q)), q.canvas)
+        mine = torch.stack([own[view] for view in q.views])[:, None]
+        mixed = half_way(x, self.reference.seen(q.views, x).at(q.step).x)
+        return torch.where(mine.to(x.device, non_blocking=True), mixed, x)
+
+
+@lru_cache(maxsize=1)  # one step's, for all of its batches
+def _owned(plan: tuple[View, ...], canvas: Size) -> Mapping[View, Tensor]:
+    """The cells of each view of a plan that none before it sees."""
+    unclaimed = Unclaimed(canvas)
+    return {view: unclaimed.claim(view) for view in plan}
 
 
 def half_way(x: Tensor, guide: Tensor) -> Tensor:
@@ -61,7 +69,7 @@ class Checkerboard:
     def __call__(self, estimate: Estimate, q: Query) -> Estimate:
         if not self.active(q.step) or q.step.index == q.step.count - 1:
             return estimate
-        there = self.reference.seen(q.views).at(q.step)
+        there = self.reference.seen(q.views, estimate.x).at(q.step)
         rows, cols = (
             torch.arange(side, device=estimate.x.device) for side in estimate.x.shape[-2:]
         )

@@ -22,9 +22,13 @@ class Reference:
     x0: Tensor
     noise: Tensor
 
-    def seen(self, views: Sequence[View]) -> "Reference":
-        """What views see of it, one per row: so a level is computed for them alone."""
-        return Reference(gather(self.x0, views), gather(self.noise, views))
+    def seen(self, views: Sequence[View], by: Tensor) -> "Reference":
+        """What views see of it, one per row, brought to where `by` is.
+
+        So a level is computed for them alone, and for no canvas.
+        """
+        x0, noise = (gather(each, views).to(by.device) for each in (self.x0, self.noise))
+        return Reference(x0, noise)
 
     def at(self, step: Step) -> Estimate:
         return Estimate(step.alpha * self.x0 + step.sigma * self.noise, self.x0)

@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Generator
 
-from muralist.canvas import Size, View
+from muralist.canvas import Size, Unclaimed, View
 from muralist.errors import BadRequest
 from muralist.query import Query
 
@@ -63,13 +64,20 @@ class RandomCover:
     window: Size
 
     def __call__(self, q: Query) -> list[View]:
-        height, width = (min(pair) for pair in zip(self.window, q.canvas, strict=True))
-        rng, bare = q.rng("cover"), torch.ones(tuple(q.canvas), dtype=torch.bool)
-        views: list[View] = []
-        while len(cells := bare.nonzero()):
-            row, col = cells[torch.randint(len(cells), (), generator=rng)].tolist()
-            top = min(max(row - height // 2, 0), q.canvas.height - height)
-            left = min(max(col - width // 2, 0), q.canvas.width - width)
-            bare[top : top + height, left : left + width] = False
+        return list(_around_bare_cells(self.window, q.canvas, q.rng("cover").initial_seed()))
+
+
+@lru_cache(maxsize=2)  # guides look it up again for every batch of a step
+def _around_bare_cells(window: Size, canvas: Size, seed: int) -> tuple[View, ...]:
+    """The next cell of a random order that is still bare is a random bare cell."""
+    height, width = (min(pair) for pair in zip(window, canvas, strict=True))
+    order = torch.randperm(canvas.area, generator=Generator().manual_seed(seed))
+    unclaimed, views = Unclaimed(canvas), []
+    for cells in order.split(1 << 16):
+        while len(cells := unclaimed.free(cells)):
+            row, col = divmod(int(cells[0]), canvas.width)
+            top = min(max(row - height // 2, 0), canvas.height - height)
+            left = min(max(col - width // 2, 0), canvas.width - width)
             views.append(View(top, left, height, width))
-        return views
+            unclaimed.claim(views[-1])
+    return tuple(views)
