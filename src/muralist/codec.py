@@ -16,9 +16,13 @@ __all__ = ["ModelCodec"]
 
 @dataclass(frozen=True)
 class ModelCodec:
-    """A model's decoder and encoder, for what lies between two stages."""
+    """A model's decoder and encoder, for what lies between two stages.
+
+    Latents are left on `home`.
+    """
 
     model: Model
+    home: torch.device = torch.device("cpu")
 
     @property
     def factor(self) -> int:
@@ -33,12 +37,12 @@ class ModelCodec:
         card = self.model.card
         pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]  # on the host, 8 bits
         size = Size(picture.height // card.factor, picture.width // card.factor)
-        latents = torch.zeros(1, card.channels, *size, device=self.model.device)
+        latents = torch.zeros(1, card.channels, *size, device=self.home)
         for tile in tiles_of(card, size):
             seen = with_halo(tile, size)
             part = self.model.encode_pixels(_pixels_of(seen, card.factor).crop(pixels) / 255)
             inner = tile.moved(-seen.top, -seen.left)
-            tile.add(latents, inner.crop(part))
+            tile.add(latents, inner.crop(part).to(self.home))
         return latents
 
 

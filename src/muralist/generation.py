@@ -22,6 +22,7 @@ from muralist.methods import DemoFusion, method_named
 from muralist.models import Model, load
 from muralist.models.blank import Blank
 from muralist.picture import Picture, StageResult
+from muralist.planning import canvas_place
 from muralist.query import Query, seeded
 from muralist.request import Request
 from muralist.run import Batches
@@ -65,7 +66,7 @@ def generate(
 @torch.no_grad()
 def _generate(request: Request, noise: Noise, settings: Mapping[str, Any]) -> Iterator[Event]:
     model = load(request.model) if isinstance(request.model, str) else request.model
-    question = _question(request, model)
+    question, codec = _question(request, model), ModelCodec(model, _home(request, model))
     stages = list(request.method.stages(request.guided(model), request.size))
     schedules = [request.schedule.entered(stage.strength) for stage in stages]
     yield Started(
@@ -74,7 +75,7 @@ def _generate(request: Request, noise: Noise, settings: Mapping[str, Any]) -> It
     done: list[StageResult] = []
     for number, (stage, schedule) in enumerate(zip(stages, schedules, strict=True), start=1):
         asked = replace(question, stage=number, canvas=stage.size)
-        x, reference = _begun(stage, schedule, [one.latents for one in done], noise, model)
+        x, reference = _begun(stage, schedule, [one.latents for one in done], noise, codec)
         steps = schedule.steps
         for tick in diffuse(x, stage.denoiser(reference), steps, schedule.solver, asked):
             x, step = tick.x, tick.step
@@ -106,22 +107,27 @@ def _question(request: Request, model: Model) -> Query:
         canvas=request.size,
         final=request.size,
         seed=request.seed,
-        run=Batches(request.batch_size),
+        run=Batches(request.batch_size, model.device),
     )
 
 
+def _home(request: Request, model: Model) -> torch.device:
+    """Where canvases are kept."""
+    return model.device if canvas_place(request) == "device" else torch.device("cpu")
+
+
 def _begun(
-    stage: Stage, schedule: Schedule, before: Sequence[Tensor], noise: Noise, model: Model
+    stage: Stage, schedule: Schedule, before: Sequence[Tensor], noise: Noise, codec: ModelCodec
 ) -> tuple[Tensor, Reference]:
     """The canvas a stage starts from, and the trajectory it may be held to."""
     purpose = f"stage-{len(before) + 1}" if before else "base"
-    shape = (1, model.card.channels, *stage.size)
+    shape = (1, codec.model.card.channels, *stage.size)
     drawn = noise(purpose, shape)
     _check_shape(drawn, f"noise for {purpose}", shape)
-    drawn = drawn.to(model.device, torch.float32)
+    drawn = drawn.to(codec.home, torch.float32)
     if not before:
         return drawn * schedule.noise_scale, Reference(torch.zeros_like(drawn), drawn)
-    reference = Reference(stage.begin(before[-1], stage.size, ModelCodec(model)), drawn)
+    reference = Reference(stage.begin(before[-1], stage.size, codec), drawn)
     return reference.at(schedule.steps[0]).x, reference
 
 
@@ -179,6 +185,7 @@ class PaintSettings(TypedDict, total=False):
     latents: Tensor | None
     noise: Noise | None
     batch_size: int
+    canvas: Literal["device", "ram"] | None
     callback: Callable[[Event], Any] | None
 
 
@@ -208,6 +215,7 @@ def paint(
     latents: Tensor | None = None,
     noise: Noise | None = None,
     batch_size: int = 16,
+    canvas: Literal["device", "ram"] | None = None,
     callback: Callable[[Event], Any] | None = None,
 ) -> Picture | list[Picture]:
     """Paints one picture; or one for each of several prompts, with seeds that count up.
@@ -215,9 +223,10 @@ def paint(
     `height` and `width` are pixels, multiples of the model's factor; four native sides each if
     unset. `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
     `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many
-    views the network sees at once. `latents` (`1 C H W`, a row for each prompt, standard normal,
-    of the first stage) and `noise(purpose, shape)` replace what the seed would draw. `callback`
-    gets every event as it happens.
+    views the network sees at once, `canvas` where latents are kept: `device`, `ram`, or, if unset,
+    the model's device while they are small. `latents` (`1 C H W`, a row for each prompt, standard
+    normal, of the first stage) and `noise(purpose, shape)` replace what the seed would draw.
+    `callback` gets every event as it happens.
 
     Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
     """
@@ -248,6 +257,7 @@ def paint(
             solver=solver,
             seed=(seed or 0) + number,
             batch_size=batch_size,
+            canvas=canvas,
         )
         for number, (each, negative) in enumerate(zip(several, negatives, strict=True))
     ]

@@ -1,6 +1,7 @@
 """What a request will cost, found by asking its own stages of a blank network."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -11,9 +12,10 @@ from muralist.query import Query
 from muralist.request import Request
 from muralist.stage import Stage
 
-__all__ = ["CANVASES", "Plan", "StagePlan", "plan"]
+__all__ = ["CANVASES", "Plan", "StagePlan", "canvas_bytes", "canvas_place", "plan"]
 
 CANVASES = 13  # canvas-sized float32 tensors alive at once, at most; a test counts them
+ON_DEVICE = 1 << 30  # bytes of canvases that a device has room for beside a model
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Plan:
 
     stages: tuple[StagePlan, ...]
     canvas_bytes: int  # all canvases of the last stage together, at most
+    canvas_place: Literal["device", "ram"]  # where they are kept
 
     @property
     def evaluations(self) -> int:
@@ -55,8 +58,17 @@ def plan(request: Request) -> Plan:
         network.rows.clear()
         steps = _dry_run(request, stage, number)
         stages.append(StagePlan(stage.size, steps, sum(asked.views), sum(network.rows)))
-    cells = request.size.area * request.card.channels
-    return Plan(tuple(stages), canvas_bytes=CANVASES * cells * 4)
+    return Plan(tuple(stages), canvas_bytes(request), canvas_place(request))
+
+
+def canvas_bytes(request: Request) -> int:
+    """All canvases of the last stage together, at most."""
+    return CANVASES * request.size.area * request.card.channels * 4
+
+
+def canvas_place(request: Request) -> Literal["device", "ram"]:
+    """Where canvases are kept: as asked, or on the device as long as they are small beside it."""
+    return request.canvas or ("device" if canvas_bytes(request) <= ON_DEVICE else "ram")
 
 
 def _dry_run(request: Request, stage: Stage, number: int) -> int:

@@ -34,7 +34,8 @@ class Request:
     `height` and `width` are pixels, multiples of the model's factor: four native sides each if
     unset, a square if one is. Steps and guidance scale default to what suits the model, `solver`
     to what its scheduler config says. Every number drawn is a function of `seed`. `batch_size` is
-    how many views the network sees at once: it changes memory and speed, not the picture.
+    how many views the network sees at once, `canvas` where the latents are kept, on the model's
+    device or in host memory: they change memory and speed, not the picture.
 
     Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel` when made with anything that cannot
     be painted; no weights are read for that.
@@ -57,6 +58,9 @@ class Request:
     )
     seed: int = setting(0, "every random number follows from it", low=0, high=2**63 - 1)
     batch_size: int = setting(16, "views the network sees at once", low=1)
+    canvas: Literal["device", "ram"] | None = setting(
+        None, "where latents are kept; beside the model while they are small if unset"
+    )
 
     def __post_init__(self) -> None:
         validate(self)

@@ -11,7 +11,7 @@ from muralist.errors import BadRequest, UnsupportedModel
 from muralist.query import Step
 from muralist.solve import DPMSolverPP2M, Solver, ddim, euler
 
-__all__ = ["SOLVERS", "Constant", "Cosine", "Schedule", "Until", "schedule"]
+__all__ = ["SOLVERS", "Constant", "Cosine", "Schedule", "schedule"]
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,6 @@ class Constant:
 
     def __call__(self, step: Step) -> float:
         return self.value
-
-
-@dataclass(frozen=True)
-class Until:
-    """1 at the first `count` steps of the schedule, 0 at the others."""
-
-    count: int
-
-    def __call__(self, step: Step) -> float:
-        return float(step.index < self.count)
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,8 @@ class Setting:
         name = words.get(self.kind, str(self.kind.__name__))
         if (self.low, self.high) == (-math.inf, math.inf):
             return name
-        if self.high == math.inf:
-            return f"{name} of at least {self.low:g}"
-        return f"{name} from {self.low:g} to {self.high:g}"
+        low, high = map(_written, (self.low, self.high))
+        return f"{name} of at least {low}" if high == "inf" else f"{name} from {low} to {high}"
 
     def check(self, value: Any) -> None:
         """Raises `BadRequest` for a value of another type or outside the range."""
@@ -102,6 +101,10 @@ class Setting:
                 value = text
         self.check(value)
         return value
+
+
+def _written(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 def _finite(value: float) -> bool:

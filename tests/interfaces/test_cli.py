@@ -110,8 +110,11 @@ def test_a_sheet_shows_one_prompt_at_several_values_side_by_side(run):
     assert read_settings("s.png")["sheet"] == ["slider 1", "slider 4"]
 
 
-@pytest.mark.parametrize("vary", ["seed=1,2", "guidance_scale=1,3", "jitter=0,2"])
-def test_a_sheet_varies_seeds_scales_and_settings_of_any_method(run, vary):
+@pytest.mark.parametrize(
+    "vary",
+    ["seed=1,2", "guidance_scale=1,3", "jitter=0,2", "steps=1,2", "method=demofusion,pixelsmith"],
+)
+def test_a_sheet_varies_what_a_request_is_made_of_and_any_methods_settings(run, vary):
     assert run("sheet", "a sea", *TOY, "--vary", vary)[0] == 0
     assert size_of("sheet.png")[0] > 2 * 48
 
@@ -205,7 +208,10 @@ def test_plan_knows_the_cost_of_sdxl_without_having_it(run):
         (["paint", "x", "--guidance-interval", "0.8", "0.2"], "guidance_interval is 0.8 to 0.2"),
         (["paint", "x", "--solver", "heun"], "ddim or euler or dpmpp2m is needed"),
         (["sheet", "x", "--vary", "slider"], "--vary slider has no value"),
-        (["sheet", "x", "--vary", "seed=a"], "seed is 'a'; a number is needed"),
+        (
+            ["sheet", "x", "--vary", "seed=a"],
+            "seed is 'a'; a whole number from 0 to 9223372036854775807 is needed",
+        ),
         (["sheet", "x", "--vary", "slidr=1", "--method", "pixelsmith"], "did you mean slider?"),
         (["sheet", "x", "--vary", "seed=1", "--out", "x.gif"], "x.gif should end in"),
         (["paint", "x", "--slider", "0"], "slider is 0; a whole number of at least 1"),

@@ -5,17 +5,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from muralist.canvas import Size, gather, owned
+from muralist.canvas import Size, Unclaimed, gather
 from muralist.guides import Checkerboard, PhaseMix, Reference
 from muralist.guides.phase import half_way
 from muralist.query import Estimate
-from muralist.schedule import Until
+from muralist.schedule import Constant
 from muralist.views import Cover
 from tests.laws.parts import distance, normal, query, steps
 
 SIZE = Size(20, 26)
 COVER = Cover(Size(8, 8), 2)
 MOVES = steps(6)
+ALWAYS = Constant(1)
 
 
 def spectrum(x: torch.Tensor) -> torch.Tensor:
@@ -53,11 +54,11 @@ def test_a_mean_that_the_guide_contradicts_is_kept():
 def test_only_cells_that_a_patch_owns_are_mixed():
     q = query(SIZE, MOVES[1])
     views, canvas = COVER(q), normal(1, 3, *SIZE)
-    made = PhaseMix(reference(), Until(3), COVER)(gather(canvas, views), q.at(views))
+    made = PhaseMix(reference(), ALWAYS, COVER)(gather(canvas, views), q.at(views))
     guide = gather(reference().at(MOVES[1]).x, views)
+    unclaimed = Unclaimed(SIZE)
     for at, view in enumerate(views):
-        before = view.crop(canvas)
-        mine = owned(view, views[:at], SIZE)
+        before, mine = view.crop(canvas), unclaimed.claim(view)
         expected = torch.where(mine, half_way(before, guide[at : at + 1]), before)
         torch.testing.assert_close(made[at : at + 1], expected)
 
@@ -65,11 +66,11 @@ def test_only_cells_that_a_patch_owns_are_mixed():
 def test_patches_are_mixed_alike_in_any_batch():
     q = query(SIZE, MOVES[1])
     views, x = COVER(q), normal(len(COVER(q)), 3, 8, 8)
-    mix = PhaseMix(reference(), Until(3), COVER)
+    mix = PhaseMix(reference(), ALWAYS, COVER)
     together = mix(x, q.at(views))
     alone = [mix(x[at : at + 1], q.at([view])) for at, view in enumerate(views)]
     torch.testing.assert_close(together, torch.cat(alone))
-    board = Checkerboard(reference(), Until(3))
+    board = Checkerboard(reference(), ALWAYS)
     estimate = Estimate(x, 2 * x)
     alone = [
         board(Estimate(x[at : at + 1], 2 * x[at : at + 1]), q.at([view])).x0
@@ -107,12 +108,20 @@ def test_the_slider_guides_the_steps_of_its_table(slider):
     assert acts == TABLE[slider]
 
 
+@pytest.mark.parametrize(("steps", "held"), [(50, 30), (25, 15), (4, 2), (1, 1)])
+def test_three_of_five_steps_are_held_unless_the_slider_says(steps, held):
+    from muralist import Pixelsmith
+
+    assert Pixelsmith().held(steps) == held
+    assert Pixelsmith(slider=7).held(steps) == 7
+
+
 def test_every_other_cell_follows_the_reference():
     q = query(SIZE, MOVES[2])
     views = COVER(q)
     there = Estimate(*(gather(each, views) for each in reference().at(MOVES[2])))
     here = Estimate(there.x + 1, there.x0 - 1)
-    made = Checkerboard(reference(), Until(6))(here, q.at(views))
+    made = Checkerboard(reference(), ALWAYS)(here, q.at(views))
     for ours, guide, before in zip(made, there, here, strict=True):
         follows = torch.isclose(ours, guide)
         assert torch.isclose(ours, torch.where(follows, guide, before)).all()
@@ -124,7 +133,7 @@ def test_every_other_cell_follows_the_reference():
 
 
 def test_boards_are_drawn_for_each_patch_step_and_seed():
-    board, q = Checkerboard(reference(), Until(6)), query(SIZE, MOVES[1])
+    board, q = Checkerboard(reference(), ALWAYS), query(SIZE, MOVES[1])
     views = COVER(q)
     one = board.parities(q.at(views))
     assert one == board.parities(q.at(views))

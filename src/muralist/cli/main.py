@@ -40,6 +40,9 @@ Seed = Annotated[int, Parameter(help="every random number follows from it")]
 Batch = Annotated[
     int, Parameter(help="views the network sees at once: memory and speed, not the picture")
 ]
+Canvas = Annotated[
+    str, Parameter(help="device or ram: where latents are kept; the device while small if unset")
+]
 Device = Annotated[str, Parameter(help="cuda, mps or cpu; the best if unset")]
 Dtype = Annotated[
     str, Parameter(help="float32, float16 or bfloat16; what suits the device if unset")
@@ -98,6 +101,7 @@ def paint(
     ] = None,
     seed: Seed | None = None,
     batch_size: Batch = 16,
+    canvas: Canvas | None = None,
     stages: Annotated[
         Path | None, Parameter(help="folder for every stage's picture, as it appears")
     ] = None,
@@ -131,6 +135,7 @@ def paint(
         solver=solver,
         seed=seed,
         batch_size=batch_size,
+        canvas=canvas,
     )
     if like is None and prompt is None:
         raise BadRequest('there is no prompt; give one, for example "a red circle"')
@@ -149,7 +154,8 @@ def sheet(
     /,
     *,
     vary: Annotated[
-        str, Parameter(help="NAME=VALUE,VALUE,...: a setting of the method, or seed, or a scale")
+        str,
+        Parameter(help="NAME=VALUE,VALUE,...: any setting of the method, or method, seed, steps"),
     ],
     out: Annotated[
         Path | None, Parameter(help="PNG, JPEG or WebP file; sheet.png if unset")
@@ -193,17 +199,17 @@ def sheet(
     show.sheet(dict(zip(requests, loaded, strict=True)), target)
 
 
-_VARIED = {"seed": int, "guidance_scale": float, "guidance_rescale": float}
-
-
 def _varied(given: dict[str, Any], pairs: list[str], name: str, value: str) -> dict[str, Any]:
     """What `_request` takes, with one of its settings or of its method's at another value."""
-    if name not in _VARIED:
+    from muralist.request import Request
+    from muralist.settings import settings_of
+
+    of_request = {one.name: one.read for one in settings_of(Request)}
+    of_request |= {"method": str, "size": str, "steps": of_request["num_inference_steps"]}
+    if name not in of_request:
         return {**given, "set": [*pairs, f"{name}={value}"]}
-    try:
-        return {**given, "set": pairs, name: _VARIED[name](value)}
-    except ValueError as error:
-        raise BadRequest(f"{name} is {value!r}; a number is needed") from error
+    varied = "num_inference_steps" if name == "steps" else name
+    return {**given, "set": pairs, varied: of_request[name](value)}
 
 
 @app.command

@@ -28,6 +28,8 @@ from muralist.stage import Explanation
 
 __all__ = ["Folders", "lines", "methods", "plan", "progress", "settings", "sheet"]
 
+PLACES = {"device": "beside the model", "ram": "in host memory"}
+
 
 class Folders(NamedTuple):
     """Where pictures go beside the picture itself."""
@@ -191,7 +193,8 @@ def plan(request: Request, as_json: bool) -> None:
             for stage in cost.stages
         ]
         total = {"evaluations": cost.evaluations, "samples": cost.samples}
-        print(json.dumps({"stages": stages, **total, "canvas_bytes": cost.canvas_bytes}))
+        canvas = {"canvas_bytes": cost.canvas_bytes, "canvas": cost.canvas_place}
+        print(json.dumps({"stages": stages, **total, **canvas}))
         return
     table = Table("stage", "pixels", "latents", "steps", "views a step", "evaluations", box=None)
     for number, stage in enumerate(cost.stages, start=1):
@@ -205,7 +208,7 @@ def plan(request: Request, as_json: bool) -> None:
     console.print(table)
     console.print(
         f"{cost.evaluations:,} network evaluations ({cost.samples:,} samples with guidance);"
-        f" canvases at most {_amount(cost.canvas_bytes)}",
+        f" canvases at most {_amount(cost.canvas_bytes)}, {PLACES[cost.canvas_place]}",
         soft_wrap=True,
     )
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 from muralist.canvas import Size
 from muralist.denoisers import Corrected, Framed, Relay, Steered, Tiled
+from muralist.errors import BadRequest
 from muralist.fuse import FirstOwner
 from muralist.guides import Checkerboard, PhaseMix, Reference
-from muralist.query import Denoiser, Guided, Views
-from muralist.schedule import Until
+from muralist.query import Denoiser, Guided, Step
 from muralist.settings import setting, validate
 from muralist.stage import Stage, cascade, through_pixels
 from muralist.views import Cover, RandomCover, Strided
@@ -23,12 +23,16 @@ class Pixelsmith:
     """Tragakis et al., 2024. Any growth at once, in native patches, first come, first served.
 
     Each stage starts from the last picture, enlarged in pixels and noised. At the first `slider`
-    steps, patches turn their phases half way to that picture's, and every other cell follows it;
-    after that they are free. At every step patches lie elsewhere; a cell belongs to the first
-    patch that sees it.
+    of its steps, patches turn their phases half way to that picture's, and every other cell
+    follows it; after that they are free. At every step patches lie elsewhere; a cell belongs to the
+    first patch that sees it.
     """
 
-    slider: int = setting(30, "steps that are held to the last picture; fewer are freer", low=1)
+    slider: int | None = setting(
+        None,
+        "steps that are held to the last picture, fewer are freer; three of five if unset",
+        low=1,
+    )
     growth: float = setting(
         2.0, "how much larger a stage is than the last, at most", low=1.1, high=16
     )
@@ -52,13 +56,31 @@ class Pixelsmith:
 
     def denoiser(self, model: Denoiser, native: Size, reference: Reference) -> Denoiser:
         """Patches whose phases are mixed with the reference's, and which follow it in part."""
-        feather = round(min(native) * 10 / 128) if self.feather is None else self.feather
-        views = self.views(native, feather)
-        mix = PhaseMix(reference, Until(self.slider), views)
-        board = Checkerboard(reference, Until(self.slider - 1))
+        feather = self.softened(native)
+        views = Cover(native, feather) if self.patches == "few" else RandomCover(native)
+        mix = PhaseMix(reference, self.mixes, views)
+        board = Checkerboard(reference, self.follows)
         if self.patches == "relay":
             return Relay(Corrected(model, board), mix, views, FirstOwner(feather))
         return Tiled(Corrected(Steered(model, mix), board), views, FirstOwner(feather))
 
-    def views(self, native: Size, feather: int) -> Views:
-        return Cover(native, feather) if self.patches == "few" else RandomCover(native)
+    def mixes(self, step: Step) -> float:
+        """1 at the steps that the slider holds."""
+        return float(step.index < self.held(step.count))
+
+    def follows(self, step: Step) -> float:
+        """1 at those that another one follows."""
+        return float(step.index < self.held(step.count) - 1)
+
+    def held(self, steps: int) -> int:
+        return self.slider or round(steps * 3 / 5)
+
+    def softened(self, native: Size) -> int:
+        """Cells over which owners are softened."""
+        feather = round(min(native) * 10 / 128) if self.feather is None else self.feather
+        if feather >= min(native):
+            raise BadRequest(
+                f"feather is {feather} latent cells; 0 to {min(native) - 1}, within a patch, are"
+                " possible"
+            )
+        return feather

@@ -1,0 +1,112 @@
+"""What a picture holds beside the network, and where its canvases are kept."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from benchmarks.canvases import Canvases
+from torch import Tensor
+
+import muralist
+from muralist import DemoFusion, Pixelsmith
+from muralist.canvas import View
+from muralist.guides import Reference
+from muralist.models import Toy
+from muralist.planning import canvas_bytes, canvas_place, plan
+from muralist.query import Cond, Estimate, Query
+from muralist.run import Batches
+from tests.laws.parts import painted, toy_request
+
+BATCH = 2
+
+
+class Held(Canvases):
+    """All that pictures are made of, but for what lies in host memory already."""
+
+    def __init__(self, *host: Tensor) -> None:
+        super().__init__(1, 1)
+        self.host = {tensor.untyped_storage().data_ptr() for tensor in host}
+
+    def _is_canvas(self, tensor: Tensor) -> bool:
+        return super()._is_canvas(tensor) and tensor.untyped_storage().data_ptr() not in self.host
+
+
+def held_by_the_device(method, factor: int) -> int:
+    """Most bytes of pictures alive at once between a batch's arrival and its answer.
+
+    With the canvas in host memory, nothing else of a picture is on the device.
+    """
+    peaks = [0]
+
+    def counting(inner, x, q, views):
+        def watched(patches, about):
+            assert len(patches) <= BATCH
+            with Held(x0, noise) as held:
+                answer = inner(patches, about)
+            peaks.append(held.peak)
+            return answer
+
+        return Batches(BATCH, torch.device("cpu"))(watched, x, q, views)
+
+    side = 16 * factor
+    request = toy_request(method, height=side, width=side)
+    *_, last = request.method.stages(request.guided(Toy()), request.size)
+    x0, noise = torch.randn(1, 3, side, side), torch.randn(1, 3, side, side)
+    denoise = last.denoiser(Reference(x0, noise))
+    nothing = Cond(torch.zeros(1, 1, 1))
+    for step in request.schedule.steps:
+        question = Query(step=step, cond=nothing, canvas=last.size, final=last.size, run=counting)
+        denoise(noise, question)
+    return max(peaks)
+
+
+@pytest.mark.parametrize("patches", ["few", "random", "relay"])
+def test_pixelsmith_costs_the_device_one_batch_whatever_the_picture(patches):
+    method = Pixelsmith(patches=patches)
+    small, large = held_by_the_device(method, 2), held_by_the_device(method, 8)
+    assert 0 < large <= small
+
+
+@pytest.mark.parametrize("method", [DemoFusion(), Pixelsmith()], ids=["DemoFusion", "Pixelsmith"])
+def test_the_picture_is_the_same_wherever_its_canvas_is_kept(method):
+    request = toy_request(method)
+    beside, apart = (painted(replace(request, canvas=place)) for place in ("device", "ram"))
+    assert torch.equal(beside.latents, apart.latents)
+
+
+def test_batches_go_to_the_device_and_answers_come_back():
+    """A device that computes shapes only, as far as it can be told apart without a GPU."""
+    asked = []
+
+    def inner(x, q):
+        asked.append((x.device.type, tuple(x.shape)))
+        return Estimate(torch.zeros(x.shape), torch.zeros(x.shape))
+
+    request = toy_request(DemoFusion(), height=32, width=32)
+    *_, last = request.method.stages(request.guided(Toy()), request.size)
+    runner = Batches(BATCH, torch.device("meta"))
+    views = [View(0, at, 16, 16) for at in range(0, 17, 4)]
+    question = Query(
+        step=request.schedule.steps[0],
+        cond=Cond(torch.zeros(1, 1, 1)),
+        canvas=last.size,
+        final=last.size,
+    )
+    parts = list(runner(inner, torch.zeros(1, 3, 32, 32), question, views))
+    assert asked == [("meta", (BATCH, 3, 16, 16))] * 2 + [("meta", (1, 3, 16, 16))]
+    assert {part.x.device.type for _, part in parts} == {"cpu"}
+    assert [view for view, _ in parts] == views
+
+
+def test_canvases_move_to_host_memory_once_they_are_large_beside_the_device():
+    small = muralist.Request(model="sdxl", height=4096, width=4096)
+    large = muralist.Request(model="sdxl", height=32768, width=32768, method=Pixelsmith())
+    assert plan(small).canvas_place == "device"
+    assert canvas_bytes(large) > 1 << 30
+    assert canvas_place(large) == "ram"
+    assert canvas_place(replace(large, canvas="device")) == "device"
+
+
+def test_another_place_is_refused():
+    with pytest.raises(ValueError, match="canvas is 'disk'; device or ram is needed"):
+        toy_request(canvas="disk")
