@@ -37,7 +37,7 @@ def twin(request: Request, pipe: Any, noise: Noise) -> tuple[Network, Iterator[T
     assert isinstance(method, DemoFusion | MultiDiffusion)
     factor, steps = request.card.factor, len(request.schedule.steps)
     pixels = (size.height * factor, size.width * factor)
-    scale = request.guided(Blank(native)).scale
+    scale = request.to_json()["guidance_scale"]
     network = Network(pipe, request.prompt, request.negative_prompt, scale, pixels)
     noises = _noises(request, noise, pipe._execution_device)
     if isinstance(method, MultiDiffusion):

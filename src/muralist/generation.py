@@ -179,6 +179,7 @@ class PaintSettings(TypedDict, total=False):
     guidance_scale: float | None
     guidance_rescale: float
     guidance_interval: tuple[float, float]
+    pag_scale: float
     solver: Literal["ddim", "euler", "dpmpp2m"] | None
     seed: int | None
     generator: torch.Generator | None
@@ -209,6 +210,7 @@ def paint(
     guidance_scale: float | None = None,
     guidance_rescale: float = 0.0,
     guidance_interval: tuple[float, float] = (0.0, 1.0),
+    pag_scale: float = 0.0,
     solver: Literal["ddim", "euler", "dpmpp2m"] | None = None,
     seed: int | None = None,
     generator: torch.Generator | None = None,
@@ -254,6 +256,7 @@ def paint(
             guidance_scale=guidance_scale,
             guidance_rescale=guidance_rescale,
             guidance_interval=guidance_interval,
+            pag_scale=pag_scale,
             solver=solver,
             seed=(seed or 0) + number,
             batch_size=batch_size,

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import torch
 
 from muralist.canvas import Size
-from muralist.denoisers import CFG
+from muralist.denoisers import CFG, Guider
 from muralist.errors import BadRequest
 from muralist.guides import Reference
 from muralist.methods import DemoFusion, method_from_json, method_to_json
 from muralist.models import Card, Model, card
 from muralist.models.blank import Blank
-from muralist.query import Painter
+from muralist.query import Guided, Painter
 from muralist.schedule import Schedule, schedule
 from muralist.settings import setting, validate
 from muralist.stage import Method
@@ -53,6 +53,9 @@ class Request:
     )
     guidance_rescale: float = setting(0.0, "against overexposure at high scales", low=0, high=1)
     guidance_interval: tuple[float, float] = (0.0, 1.0)
+    pag_scale: float = setting(
+        0.0, "how strongly perturbed attention leads, in diffusers' words; 0 is off", low=0
+    )
     solver: Literal["ddim", "euler", "dpmpp2m"] | None = setting(
         None, "how steps are taken; as the model's scheduler says if unset"
     )
@@ -73,6 +76,10 @@ class Request:
         numbers = isinstance(interval, tuple) and all(isinstance(x, int | float) for x in interval)
         if not (numbers and len(interval) == 2):
             raise BadRequest(f"guidance_interval is {interval!r}; two fractions are needed")
+        if self.pag_scale and not (self._scale > 1 and interval == (0.0, 1.0)):
+            raise BadRequest(
+                f"pag_scale is {self.pag_scale}; it needs a guidance_scale above 1 at every step"
+            )
         self._check_stages()
         json.dumps(self.to_json())  # what the finished picture will carry
 
@@ -105,10 +112,15 @@ class Request:
     def _steps(self) -> int:
         return self.num_inference_steps or self.card.num_inference_steps
 
-    def guided(self, network: Painter) -> CFG:
+    @property
+    def _scale(self) -> float:
+        return self.card.guidance_scale if self.guidance_scale is None else self.guidance_scale
+
+    def guided(self, network: Painter) -> Guided:
         """The network as methods get it: with this request's guidance."""
-        scale = self.card.guidance_scale if self.guidance_scale is None else self.guidance_scale
-        return CFG(network, scale, self.guidance_rescale, self.guidance_interval)
+        if self.pag_scale:
+            return Guider.pag(network, self._scale, self.pag_scale, self.guidance_rescale)
+        return CFG(network, self._scale, self.guidance_rescale, self.guidance_interval)
 
     def to_json(self) -> dict[str, Any]:
         """All that makes the picture, with defaults filled in, as JSON values."""
@@ -121,9 +133,10 @@ class Request:
             "width": size.width * factor,
             "method": method_to_json(self.method),
             "num_inference_steps": self._steps,
-            "guidance_scale": self.guided(Blank(self.card.native)).scale,
+            "guidance_scale": self._scale,
             "guidance_rescale": self.guidance_rescale,
             "guidance_interval": list(self.guidance_interval),
+            "pag_scale": self.pag_scale,
             "solver": self.solver,
             "seed": self.seed,
         }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import torch
+from diffusers.guiders import ClassifierFreeGuidance
 from torch import Tensor
 
 import muralist
@@ -16,6 +17,7 @@ from muralist.denoisers import (
     Corrected,
     Filtered,
     Framed,
+    Guider,
     Patched,
     PatchPrompted,
     Relabelled,
@@ -127,6 +129,9 @@ IDENTITIES: Mapping[str, Callable[[Any], Denoiser]] = {
     "Corrected by nothing": lambda inner: Corrected(inner, same),
     "Corrected by a checkerboard without weight": lambda inner: Corrected(
         inner, Checkerboard(Reference(torch.zeros(()), torch.zeros(())), Constant(0))
+    ),
+    "Guider of guidance that is off": lambda inner: Guider(
+        Bare(inner), ClassifierFreeGuidance(guidance_scale=1.0)
     ),
     "Filtered through plain glass": lambda inner: Filtered(inner, same),
     "Framed": lambda inner: Framed(inner),

@@ -104,7 +104,8 @@ def test_a_whole_request_survives_json(method):
         negative_prompt="blurry",
         guidance_scale=3.5,
         guidance_rescale=0.2,
-        guidance_interval=(0.1, 0.9),
+        guidance_interval=(0.0, 1.0),
+        pag_scale=3.0,
         solver="dpmpp2m",
         seed=2**63 - 1,
     )

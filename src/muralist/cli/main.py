@@ -96,6 +96,10 @@ def paint(
         tuple[float, float] | None,
         Parameter(help="guide from the first to the second fraction of the steps: 0.2 0.8"),
     ] = None,
+    pag_scale: Annotated[
+        float | None,
+        Parameter(help="perturbed-attention guidance, beside the prompt's; 3 is usual"),
+    ] = None,
     solver: Annotated[
         str | None, Parameter(help="ddim, euler or dpmpp2m; as the model's scheduler says if unset")
     ] = None,
@@ -132,6 +136,7 @@ def paint(
         guidance_scale=guidance_scale,
         guidance_rescale=guidance_rescale,
         guidance_interval=guidance_interval,
+        pag_scale=pag_scale,
         solver=solver,
         seed=seed,
         batch_size=batch_size,

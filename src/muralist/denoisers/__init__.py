@@ -10,6 +10,7 @@ from muralist.denoisers.combine import (
     Steered,
     Unplaced,
 )
+from muralist.denoisers.guider import Guider
 from muralist.denoisers.patched import Patched
 from muralist.denoisers.prompted import PatchPrompted
 from muralist.denoisers.relay import Relay
@@ -22,6 +23,7 @@ __all__ = [
     "Corrected",
     "Filtered",
     "Framed",
+    "Guider",
     "PatchPrompted",
     "Patched",
     "Relabelled",

@@ -46,8 +46,13 @@ class Probe:
         cells, layers = _layers(network)
         size = [-(-side // cells) for side in x.shape[-2:]]
 
+        heard = set()
+
         def listen(layer: Any, args: tuple, named: dict) -> None:
-            rows = slice(-len(x), None)  # guidance puts the prompt's behind the others
+            if layer in heard:  # diffusers' guiders ask several times, with the prompt first
+                return
+            heard.add(layer)
+            rows = slice(-len(x), None)  # CFG asks once, the prompt's rows behind the others
             self._record(layer, args[0][rows], named["encoder_hidden_states"][rows], size)
 
         handles = [layer.register_forward_pre_hook(listen, with_kwargs=True) for layer in layers]
