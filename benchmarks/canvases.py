@@ -14,13 +14,16 @@ __all__ = ["Canvases"]
 class Canvases(TorchDispatchMode):
     """Counts, while entered, the memory behind every `B C H W` of at least that H and W.
 
+    With `channels`, of no more than those, and of sides below twice those: pictures, and what
+    becomes of them in a decoder, are not counted then.
+
     Views of a tensor are its memory, counted once, until the last of them is gone. What an
     operation takes and gives back inside itself is not seen.
     """
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, channels: int | None = None) -> None:
         super().__init__()
-        self.least = (height, width)
+        self.least, self.channels = (height, width), channels
         self.peak = 0
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
 
@@ -40,7 +43,11 @@ class Canvases(TorchDispatchMode):
     def _is_canvas(self, tensor: Tensor) -> bool:
         if tensor.ndim != 4:  # embeddings have three dimensions
             return False
-        return all(has >= least for has, least in zip(tensor.shape[-2:], self.least, strict=True))
+        sides = list(zip(tensor.shape[-2:], self.least, strict=True))
+        if self.channels is not None:
+            latent = tensor.shape[1] <= self.channels and all(has < 2 * n for has, n in sides)
+            return latent and all(has >= least for has, least in sides)
+        return all(has >= least for has, least in sides)
 
     def _note(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()

@@ -81,7 +81,7 @@ def measure(asked: Asked) -> Measured:
         latents = _timed(asked, request, measured)
     if asked.latents:
         torch.save(latents.cpu(), asked.latents)
-    with _silenced(network), Canvases(*request.size) as canvases:
+    with _silenced(network), Canvases(*request.size, request.card.channels) as canvases:
         _until_decoding(asked, request)
     measured.canvases_bytes = canvases.peak
     return measured

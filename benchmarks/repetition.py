@@ -71,7 +71,8 @@ def pixels(image: Image.Image) -> Tensor:
 PAINTED: Mapping[str, Any] = {
     "multidiffusion, no crop ids": MultiDiffusion(crop_ids="none"),
     "accdiffusion, words": AccDiffusion(prompts="words"),
-    "pixelsmith, slider 15": Pixelsmith(slider=15),
+    "pixelsmith, slider 10": Pixelsmith(slider=10),
+    "pixelsmith, random": Pixelsmith(patches="random"),
     **{name: method() for name, method in METHODS.items()},
 }
 

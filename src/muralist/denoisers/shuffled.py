@@ -29,8 +29,9 @@ class Shuffled:
         top, left = (-side % self.k for side in x.shape[-2:])
         canvas = Size(x.shape[-2] + top, x.shape[-1] + left)
         order = self.order(x, canvas, q)
-        shown = self._exchanged(F.pad(x, (left, 0, top, 0)), order)
-        answer = self.inner(shown, replace(q, canvas=canvas))
+        x = self._exchanged(F.pad(x, (left, 0, top, 0)), order)  # and the canvas before is freed
+        answer = self.inner(x, replace(q, canvas=canvas))
+        del x
         back = _sorting(order)
         return Estimate(*(self._exchanged(y, back)[..., top:, left:] for y in answer))
 
