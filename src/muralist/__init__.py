@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         NotFinite,
         UnsupportedModel,
     )
-    from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDone
+    from muralist.events import Event, Finished, Resumed, StageDone, Started, Ticked, TileDone
     from muralist.generation import PromptTooLong, generate, paint
     from muralist.methods import METHODS, AccDiffusion, DemoFusion, MultiDiffusion, Pixelsmith
     from muralist.models import Model, load, wrap
@@ -52,6 +52,7 @@ __all__ = [
     "Plan",
     "PromptTooLong",
     "Request",
+    "Resumed",
     "StageDone",
     "StageResult",
     "Started",
@@ -68,7 +69,7 @@ __all__ = [
 
 _HOMES = {
     "errors": "BadRequest ModelNotFound MuralistError NotFinite UnsupportedModel",
-    "events": "Event Finished StageDone Started Ticked TileDone",
+    "events": "Event Finished Resumed StageDone Started Ticked TileDone",
     "generation": "PromptTooLong generate paint",
     "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion Pixelsmith",
     "models": "Model load wrap",

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from muralist.errors import NotFinite
 from muralist.query import Denoiser, Query, Step
-from muralist.solve import Solver
+from muralist.solve import Memory, Solver
 
 __all__ = ["Tick", "diffuse"]
 
@@ -19,17 +19,24 @@ class Tick(NamedTuple):
     step: Step
     x: Tensor
     x0: Tensor
+    memory: Memory | None  # what the solver will look back on
 
 
 def diffuse(
-    x: Tensor, denoise: Denoiser, steps: Sequence[Step], solver: Solver, question: Query
+    x: Tensor,
+    denoise: Denoiser,
+    steps: Sequence[Step],
+    solver: Solver,
+    question: Query,
+    memory: Memory | None = None,
 ) -> Iterator[Tick]:
     """Follows the steps from canvas x, `1 C H W`; asks `question` anew at each.
+
+    `memory` is the solver's, of the step before the first, where a run is taken up.
 
     Keeps one canvas, the estimate at hand and what the solver looks back on. Raises `NotFinite`
     at the step where the picture turns into NaN or infinity (one look a step, at its end).
     """
-    memory = None
     for step in steps:
         estimate = denoise(x, replace(question, step=step))
         x, memory = solver(estimate, step, memory)
@@ -38,7 +45,7 @@ def diffuse(
                 f"stage {question.stage} turned into NaN at step {step.index + 1} of {step.count};"
                 " in float16 this is most often an overflow: try bfloat16 or float32"
             )
-        tick = Tick(step, x, estimate.x0)
+        tick = Tick(step, x, estimate.x0, memory)
         del estimate
         yield tick
         del tick

@@ -11,7 +11,7 @@ from muralist.decode import Tile
 from muralist.picture import Picture, StageResult
 from muralist.stage import Explanation
 
-__all__ = ["Event", "Finished", "StageDone", "Started", "Ticked", "TileDone"]
+__all__ = ["Event", "Finished", "Resumed", "StageDone", "Started", "Ticked", "TileDone"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +20,14 @@ class Started:
 
     sizes: tuple[Size, ...]
     steps: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Resumed:
+    """A run is taken up: so many stages are done already, and so many steps of the next."""
+
+    stages: int
+    steps: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,4 +70,4 @@ class Finished:
     picture: Picture
 
 
-Event: TypeAlias = Started | Ticked | StageDone | TileDone | Finished
+Event: TypeAlias = Started | Resumed | Ticked | StageDone | TileDone | Finished

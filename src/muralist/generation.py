@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
@@ -16,17 +17,19 @@ from muralist.codec import ModelCodec
 from muralist.decode import decode, decoded, place, tiles_of
 from muralist.diffuse import diffuse
 from muralist.errors import BadRequest
-from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDone
+from muralist.events import Event, Finished, Resumed, StageDone, Started, Ticked, TileDone
 from muralist.guides import Reference
+from muralist.job import Canvas, Job, Unkept
 from muralist.methods import DemoFusion, method_named
 from muralist.models import Model, load
 from muralist.models.blank import Blank
 from muralist.picture import Picture, StageResult
 from muralist.planning import canvas_place
-from muralist.query import Query, seeded
+from muralist.query import Denoiser, Query, seeded
 from muralist.request import Request
 from muralist.run import Batches
 from muralist.schedule import Schedule
+from muralist.solve import Memory
 from muralist.stage import Method, Stage
 from muralist.version import __version__
 
@@ -40,16 +43,22 @@ class PromptTooLong(UserWarning):
 
 
 def generate(
-    request: Request, *, noise: Noise | None = None, latents: Tensor | None = None
+    request: Request,
+    *,
+    noise: Noise | None = None,
+    latents: Tensor | None = None,
+    job: Job | str | Path | None = None,
 ) -> Iterator[Event]:
     """Paints a request, and tells what happens while it does.
 
     `noise(purpose, shape)` replaces the noise drawn from the seed: it is asked once for `base`
     and once for each later stage, `stage-2` and so on, and answers with a standard normal tensor
-    of that shape. `latents` replaces `base` alone. Closing the iterator cancels.
+    of that shape. `latents` replaces `base` alone. Closing the iterator cancels. `job` is a folder
+    that keeps finished stages and, from time to time, the canvas: asked again with the same
+    request, the run goes on where it was. It stays when all is done.
 
-    Raises `BadRequest` for latents of the wrong shape, `ModelNotFound`, `UnsupportedModel`, and
-    `NotFinite` when the picture turns into NaN.
+    Raises `BadRequest` for latents of the wrong shape or another request's job, `ModelNotFound`,
+    `UnsupportedModel`, and `NotFinite` when the picture turns into NaN.
     """
     drawn = noise or _drawn_from(request.seed)
     if latents is not None:
@@ -60,35 +69,80 @@ def generate(
     settings = {"muralist": __version__, **request.to_json()}
     if noise is not None or latents is not None:
         settings["noise"] = "given"
-    return _generate(request, drawn, settings)
+        if job is not None:
+            raise BadRequest("a run from given noise cannot be taken up: job and noise or latents")
+    kept = job if isinstance(job, Job) else Unkept() if job is None else Job(job, request)
+    return _generate(request, drawn, settings, kept)
 
 
 @torch.no_grad()
-def _generate(request: Request, noise: Noise, settings: Mapping[str, Any]) -> Iterator[Event]:
+def _generate(
+    request: Request, noise: Noise, settings: Mapping[str, Any], job: Job | Unkept
+) -> Iterator[Event]:
     model = load(request.model) if isinstance(request.model, str) else request.model
     question, codec = _question(request, model), ModelCodec(model, _home(request, model))
     stages = list(request.method.stages(request.guided(model), request.size))
     schedules = [request.schedule.entered(stage.strength) for stage in stages]
+    job.begin()
     yield Started(
         tuple(stage.size for stage in stages), tuple(len(each.steps) for each in schedules)
     )
-    done: list[StageResult] = []
-    for number, (stage, schedule) in enumerate(zip(stages, schedules, strict=True), start=1):
+    done = _taken_up(job, stages, codec)
+    begun = job.canvas(len(done) + 1)
+    if done or begun:
+        yield Resumed(len(done), begun.steps if begun else 0)
+    del begun
+    for number in range(len(done) + 1, len(stages) + 1):
+        stage, schedule = stages[number - 1], schedules[number - 1]
         asked = replace(question, stage=number, canvas=stage.size)
         x, reference = _begun(stage, schedule, [one.latents for one in done], noise, codec)
-        steps = schedule.steps
-        for tick in diffuse(x, stage.denoiser(reference), steps, schedule.solver, asked):
-            x, step = tick.x, tick.step
-            yield Ticked(
-                number, step.index - steps[0].index + 1, len(steps), step.timestep, x, tick.x0
-            )
-            del tick  # and with it the estimate, before the next one is made
+        x = yield from _painted(stage, schedule, x, stage.denoiser(reference), asked, job)
         x = stage.end(x, done[0].latents if done else x)
         done.append(_result(number, x, model))
-        last_asked = replace(asked, step=steps[-1])
-        yield StageDone(number, done[-1], stage.explain and partial(stage.explain, last_asked))
+        asked = replace(asked, step=schedule.steps[-1])
+        yield StageDone(number, done[-1], stage.explain and partial(stage.explain, asked))
+        job.finished(Canvas(number, len(schedule.steps), x, None, _noted(stage)))
     last = yield from _decoded(done[-1], model)
     yield Finished(Picture((*done[:-1], last), settings))
+
+
+def _taken_up(job: Job | Unkept, stages: Sequence[Stage], codec: ModelCodec) -> list[StageResult]:
+    """The stages that are finished already, and what the method noted while they were painted."""
+    done = []
+    for kept, stage in zip(job.stages(), stages, strict=False):
+        if stage.notes is not None:
+            stage.notes.restore(kept.notes)
+        done.append(_result(kept.stage, kept.x.to(codec.home), codec.model))
+    return done
+
+
+def _painted(
+    stage: Stage, schedule: Schedule, x: Tensor, denoise: Denoiser, asked: Query, job: Job | Unkept
+) -> Generator[Event, None, Tensor]:
+    """The steps of one stage, from where the job left it."""
+    steps, done, memory = schedule.steps, 0, None
+    if kept := job.canvas(asked.stage):
+        x, done = kept.x.to(x.device), kept.steps
+        if kept.x0 is not None:
+            memory = Memory(kept.x0.to(x.device), steps[done - 1])
+        if stage.notes is not None:
+            stage.notes.restore(kept.notes)
+    del kept
+    try:
+        for tick in diffuse(x, denoise, steps[done:], schedule.solver, asked, memory):
+            x, memory, done = tick.x, None, done + 1
+            back = tick.memory and tick.memory.x0
+            job.painted(Canvas(asked.stage, done, x, back, _noted(stage)))
+            yield Ticked(asked.stage, done, len(steps), tick.step.timestep, x, tick.x0)
+            del tick, back  # and with it the estimate, before the next one is made
+    except BaseException:
+        job.flush()
+        raise
+    return x
+
+
+def _noted(stage: Stage) -> Mapping[str, Tensor]:
+    return {} if stage.notes is None else stage.notes.state()
 
 
 def _question(request: Request, model: Model) -> Query:
@@ -187,6 +241,7 @@ class PaintSettings(TypedDict, total=False):
     noise: Noise | None
     batch_size: int
     canvas: Literal["device", "ram"] | None
+    job: str | Path | None
     callback: Callable[[Event], Any] | None
 
 
@@ -218,6 +273,7 @@ def paint(
     noise: Noise | None = None,
     batch_size: int = 16,
     canvas: Literal["device", "ram"] | None = None,
+    job: str | Path | None = None,
     callback: Callable[[Event], Any] | None = None,
 ) -> Picture | list[Picture]:
     """Paints one picture; or one for each of several prompts, with seeds that count up.
@@ -227,8 +283,9 @@ def paint(
     `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many
     views the network sees at once, `canvas` where latents are kept: `device`, `ram`, or, if unset,
     the model's device while they are small. `latents` (`1 C H W`, a row for each prompt, standard
-    normal, of the first stage) and `noise(purpose, shape)` replace what the seed would draw.
-    `callback` gets every event as it happens.
+    normal, of the first stage) and `noise(purpose, shape)` replace what the seed would draw. `job`
+    is a folder from which the run is taken up when it is asked for again. `callback` gets every
+    event as it happens.
 
     Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
     """
@@ -243,6 +300,8 @@ def paint(
     for name, given in (("negative prompts", negatives), ("rows of latents", starts)):
         if len(given) != len(several):
             raise BadRequest(f"there are {len(several)} prompts and {len(given)} {name}")
+    if job is not None and len(several) > 1:
+        raise BadRequest(f"a job is one picture; there are {len(several)} prompts")
     chosen = method_named(method)() if isinstance(method, str) else method or DemoFusion()
     requests = [
         Request(
@@ -266,7 +325,7 @@ def paint(
     ]
     loaded = load(model) if isinstance(model, str) else model
     pictures = [
-        _painted_whole(replace(each, model=loaded), noise, start, callback)
+        _painted_whole(replace(each, model=loaded), noise, start, job, callback)
         for each, start in zip(requests, starts, strict=True)
     ]
     return pictures if isinstance(prompt, list | tuple) else pictures[0]
@@ -276,9 +335,10 @@ def _painted_whole(
     request: Request,
     noise: Noise | None,
     latents: Tensor | None,
+    job: str | Path | None,
     callback: Callable[[Event], Any] | None,
 ) -> Picture:
-    for event in generate(request, noise=noise, latents=latents):
+    for event in generate(request, noise=noise, latents=latents, job=job):
         if callback is not None:
             callback(event)
         if isinstance(event, Finished):

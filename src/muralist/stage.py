@@ -1,7 +1,7 @@
 """One resolution of a method, and what happens between two of them."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -18,6 +18,7 @@ __all__ = [
     "Codec",
     "Explanation",
     "Method",
+    "Notes",
     "Stage",
     "bicubic",
     "cascade",
@@ -75,6 +76,18 @@ class Explanation:
     views: Sequence[tuple[View, str]] = ()  # what each was asked with
 
 
+class Notes(Protocol):
+    """What a method learns while it paints."""
+
+    def state(self) -> Mapping[str, Tensor]:
+        """All of it, as it is now: what is learnt later does not change these tensors."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor], /) -> None:
+        """Back to a state."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """How to start from what came before, who denoises, and what is made of the result.
@@ -82,7 +95,8 @@ class Stage:
     The first stage starts from noise. Every other enlarges the last result (`begin`), noises it
     to the level of its first step, and hands its denoiser the trajectory between the two. With
     `strength` below 1 only that last part of the steps is taken, as in diffusers' image-to-image.
-    `explain` is asked once the stage is done, by whoever wants to know.
+    `explain` is asked once the stage is done, by whoever wants to know. `notes` are what the method
+    learns at this stage and others and needs again: they are kept with a run that may be taken up.
     """
 
     size: Size
@@ -91,6 +105,7 @@ class Stage:
     end: Callable[[Tensor, Tensor], Tensor] = keep
     strength: float = 1.0
     explain: Callable[[Query], Explanation] | None = None
+    notes: Notes | None = None
 
 
 class Method(Protocol):

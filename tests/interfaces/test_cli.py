@@ -257,14 +257,18 @@ def test_a_full_disk_leaves_no_broken_file(run, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Image.Image, "save", full)
-    code, _, err = run("paint", "x", *TOY, "--out", "a.png")
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", full)
+        code, _, err = run("paint", "x", *TOY, "--out", "a.png")
     assert code == 1
-    assert "No space left on device" in err
-    assert list(Path.cwd().iterdir()) == []
+    assert "No space left on device; go on with: muralist resume a.png.job" in err
+    assert [path.name for path in Path.cwd().iterdir()] == ["a.png.job"]
+    assert run("resume", "a.png.job")[0] == 0
+    assert size_of("a.png") == (48, 32)
+    assert [path.name for path in Path.cwd().iterdir()] == ["a.png"]
 
 
-def test_ctrl_c_keeps_finished_stages_and_leaves_no_broken_file():
+def test_ctrl_c_keeps_finished_stages_and_what_it_takes_to_go_on(run):
     command = [sys.executable, "-m", "muralist", "paint", "x", "--model", "toy", "--json"]
     options = ["--size", "160x160", "--steps", "40", "--out", "a.png", "--stages", "stages"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -284,10 +288,46 @@ def test_ctrl_c_keeps_finished_stages_and_leaves_no_broken_file():
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.count("\n") == 1
+    assert err.endswith("go on with: muralist resume a.png.job\n")
     assert sorted(path.name for path in Path("stages").iterdir()) == ["stage-1.png", "stage-2.png"]
     for path in Path("stages").iterdir():
         pixels_of(path)
-    assert [path.name for path in Path.cwd().iterdir()] == ["stages"]
+    assert {path.name for path in Path.cwd().iterdir()} == {"stages", "a.png.job"}
+    out = run("jobs", "--json")[1]
+    (listed,) = map(json.loads, out.splitlines())
+    assert (listed["job"], listed["stages"]) == ("a.png.job", 2)
+    assert 0 < listed["steps"] < 40
+    assert run("resume", "a.png.job", "--batch-size", "3")[0] == 0
+    run("paint", "x", *command[5:7], *options[:4], "--out", "whole.png")
+    assert pixels_of("a.png") == pixels_of("whole.png")
+    assert len(list(Path("stages").iterdir())) == 10
+    assert not Path("a.png.job").exists()
+
+
+def test_a_job_can_be_kept_and_is_listed(run):
+    run("paint", "a sea", *TOY, "--out", "sea.png", "--keep", "--job", "here")
+    assert read_settings("sea.png")["seed"] == 0
+    _, out, _ = run("jobs")
+    assert "here" in out and "3 stages, 0 steps" in out and "48x32" in out
+    Path("sea.png").unlink()
+    assert run("resume", "here")[0] == 0
+    assert size_of("sea.png") == (48, 32)
+    assert "no job here" in run("jobs")[1]
+
+
+def test_a_job_that_was_begun_in_python_is_for_python(run):
+    import muralist
+
+    request = muralist.Request(model="toy", height=32, width=48, num_inference_steps=4)
+    next(muralist.generate(request, job="here"))
+    code, _, err = run("resume", "here")
+    assert code == 2 and "was begun in Python" in err
+
+
+def test_another_picture_does_not_take_a_job_up(run):
+    run("paint", "a sea", *TOY, "--out", "sea.png", "--keep")
+    code, _, err = run("paint", "a lake", *TOY, "--out", "sea.png")
+    assert code == 2 and "sea.png.job holds another picture (other prompt)" in err
 
 
 def _interruptible() -> None:

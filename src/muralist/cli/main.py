@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
@@ -13,6 +14,7 @@ from muralist.errors import BadRequest, ModelNotFound, MuralistError, Unsupporte
 from muralist.version import __version__
 
 if TYPE_CHECKING:
+    from muralist.job import Job
     from muralist.request import Request
 
 __all__ = ["app", "main"]
@@ -48,6 +50,7 @@ Dtype = Annotated[
     str, Parameter(help="float32, float16 or bfloat16; what suits the device if unset")
 ]
 Scale = Annotated[float, Parameter(help="how strongly the prompt leads; 1 and less is off")]
+Keep = Annotated[bool, Parameter(negative="", help="keep the job's folder when all is done")]
 Json = Annotated[bool, Parameter(negative="", help="one JSON object a line, for machines")]
 
 
@@ -59,15 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (BadRequest, CycloptsError, ModelNotFound, UnsupportedModel) as error:
         _stop(error, 2)
     except MuralistError as error:
-        _stop(error, 1)
-    except KeyboardInterrupt:
-        _stop("stopped; no unfinished file is left", 130)
+        _stop(_with_notes(str(error), error), 1)
+    except KeyboardInterrupt as error:
+        _stop(_with_notes("stopped; no unfinished file is left", error), 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        _stop(error, 1)
+        _stop(_with_notes(str(error), error), 1)
     sys.exit(0)
+
+
+def _with_notes(reason: str, error: BaseException) -> str:
+    return "; ".join([reason, *getattr(error, "__notes__", [])])
 
 
 @app.command
@@ -113,6 +120,11 @@ def paint(
         Path | None,
         Parameter(help="folder for why it looks so, as far as the method can tell"),
     ] = None,
+    job: Annotated[
+        Path | None,
+        Parameter(help="folder to take the run up from; the picture's name and .job if unset"),
+    ] = None,
+    keep: Keep = False,
     like: Annotated[
         Path | None, Parameter(help="a picture of muralist's, whose settings are the defaults")
     ] = None,
@@ -121,7 +133,7 @@ def paint(
     json: Json = False,
 ) -> None:
     """Paint a picture from a prompt."""
-    from muralist.cli import show
+    from muralist.job import Job
     from muralist.sinks import check_writable
 
     request = _request(
@@ -149,8 +161,73 @@ def paint(
     for folder in (stages, explain):
         if folder is not None:
             check_writable(folder / "stage-1.png")
-    reader = show.lines if json else show.progress
-    reader(_loaded(request, device, dtype), target, show.Folders(stages, explain))
+    told = {
+        **_absolute(out=target, stages=stages, explain=explain),
+        **{"device": device, "dtype": dtype, "batch_size": batch_size, "canvas": canvas},
+    }
+    kept = Job(job or target.with_name(f"{target.name}.job"), request, told)
+    _paint(kept, request, target, keep, json)
+
+
+@app.command
+def resume(
+    job: Annotated[Path, Parameter(help="the folder of a run that stopped")],
+    /,
+    *,
+    batch_size: Batch | None = None,
+    canvas: Canvas | None = None,
+    device: Device | None = None,
+    dtype: Dtype | None = None,
+    keep: Keep = False,
+    json: Json = False,
+) -> None:
+    """Go on with a picture that was stopped, or whose computer was."""
+    from muralist.job import Job
+    from muralist.request import Request
+
+    content = Job.read(job)
+    if "out" not in content["told"]:
+        raise BadRequest(f"{job} was begun in Python; go on there, with generate(request, job=...)")
+    given = {"batch_size": batch_size, "canvas": canvas, "device": device, "dtype": dtype}
+    told = {**content["told"], **{name: value for name, value in given.items() if value}}
+    limits = {"batch_size": told["batch_size"], "canvas": told["canvas"]}
+    request = Request(**Request.arguments(content["request"]), **limits)
+    _paint(Job(job, request, told), request, Path(told["out"]), keep, json)
+
+
+@app.command
+def jobs(
+    folder: Annotated[Path, Parameter(help="where to look")] = Path(),
+    /,
+    *,
+    json: Json = False,
+) -> None:
+    """List the runs in a folder that can be resumed, and how far they came."""
+    from muralist.cli import show
+
+    show.jobs(sorted(file.parent for file in folder.glob("*/job.json")), json)
+
+
+def _paint(job: "Job", request: "Request", out: Path, keep: bool, as_json: bool) -> None:
+    """Paints with a job that is there until the picture is, and tells of it when that fails."""
+    from muralist.cli import show
+
+    told = job.told
+    places = {name: Path(told[name]) if told[name] else None for name in ("stages", "explain")}
+    reader = show.lines if as_json else show.progress
+    loaded = _loaded(request, told["device"], told["dtype"])
+    try:
+        reader(loaded, out, show.Folders(**places), job)
+    except BaseException as error:
+        if job.folder.exists():
+            error.add_note(f"go on with: muralist resume {quote(str(job.folder))}")
+        raise
+    if not keep:
+        job.remove()
+
+
+def _absolute(**paths: Path | None) -> dict[str, str | None]:
+    return {name: None if path is None else str(path.absolute()) for name, path in paths.items()}
 
 
 @app.command

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from muralist.canvas import View
-from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDone
+from muralist.errors import BadRequest
+from muralist.events import Event, Finished, Resumed, StageDone, Started, Ticked, TileDone
 from muralist.generation import PromptTooLong, generate
+from muralist.job import Job
 from muralist.picture import Picture, StageResult
 from muralist.planning import Plan
 from muralist.planning import plan as planned
@@ -26,7 +28,7 @@ from muralist.settings import settings_of
 from muralist.sinks import lit, save, side_by_side
 from muralist.stage import Explanation
 
-__all__ = ["Folders", "lines", "methods", "plan", "progress", "settings", "sheet"]
+__all__ = ["Folders", "jobs", "lines", "methods", "plan", "progress", "settings", "sheet"]
 
 PLACES = {"device": "beside the model", "ram": "in host memory"}
 
@@ -38,13 +40,13 @@ class Folders(NamedTuple):
     explain: Path | None = None
 
 
-def progress(request: Request, out: Path, folders: Folders) -> None:
+def progress(request: Request, out: Path, folders: Folders, job: Job) -> None:
     """Paints with a bar on the terminal: stage, step and time left, weighed by what each costs."""
     began, console = time.monotonic(), Console(stderr=True)
     cost = planned(request)
     with _warnings_to(console), _bar(console) as bar:
         task = bar.add_task("preparing", total=cost.evaluations)
-        for event in _saving(request, out, folders):
+        for event in _saving(request, out, folders, job):
             description, done = _said(event, cost)
             bar.update(task, description=description, advance=done)
     pixels = request.size.times(request.card.factor)
@@ -67,6 +69,10 @@ def _said(event: Event, cost: Plan) -> tuple[str | None, float]:
         stage = cost.stages[event.stage - 1]
         words = f"stage {event.stage} of {len(cost.stages)} ({stage.size} latents)"
         return f"{words}, step {event.step} of {event.steps}", stage.evaluations / stage.steps
+    if isinstance(event, Resumed):
+        finished, begun = cost.stages[: event.stages], cost.stages[event.stages :]
+        steps = [stage.evaluations / stage.steps * event.steps for stage in begun[:1]]
+        return "going on", sum([stage.evaluations for stage in finished] + steps)
     if isinstance(event, StageDone) and event.stage == len(cost.stages):
         return "decoding", 0
     if isinstance(event, TileDone):
@@ -93,11 +99,11 @@ def sheet(requests: Mapping[str, Request], out: Path) -> None:
     print(f"{out}: {', '.join(requests)}")
 
 
-def lines(request: Request, out: Path, folders: Folders) -> None:
+def lines(request: Request, out: Path, folders: Folders, job: Job) -> None:
     """Paints and prints a JSON object for the start, every step, every stage, and the end."""
     began = time.monotonic()
     with _warnings_to(Console(stderr=True)):
-        for event in _saving(request, out, folders):
+        for event in _saving(request, out, folders, job):
             if said := _as_json(event, out):
                 seconds = round(time.monotonic() - began, 3)
                 print(json.dumps({**said, "seconds": seconds}), flush=True)
@@ -111,6 +117,8 @@ def _as_json(event: Event, out: Path) -> dict[str, Any] | None:
                 for size, count in zip(sizes, steps, strict=True)
             ]
             return {"event": "started", "stages": stages}
+        case Resumed(stages=finished, steps=steps):
+            return {"event": "resumed", "stages": finished, "steps": steps}
         case Ticked(stage=stage, step=step, steps=steps):
             return {"event": "step", "stage": stage, "step": step, "steps": steps}
         case StageDone(stage=stage):
@@ -122,10 +130,10 @@ def _as_json(event: Event, out: Path) -> dict[str, Any] | None:
     return None
 
 
-def _saving(request: Request, out: Path, folders: Folders) -> Iterator[Event]:
+def _saving(request: Request, out: Path, folders: Folders, job: Job) -> Iterator[Event]:
     """The events of a run; files are written before the event that tells of them is passed on."""
     last = 0
-    for event in generate(request):
+    for event in generate(request, job=job):
         if isinstance(event, Started):
             last = len(event.sizes)
         if isinstance(event, StageDone) and folders.stages and event.stage < last:
@@ -219,6 +227,30 @@ def _amount(count: float) -> str:
             break
         count /= 1024
     return f"{count:.0f} {unit}"
+
+
+def jobs(folders: Sequence[Path], as_json: bool) -> None:
+    """Runs that can be taken up."""
+    table = Table("job", "done", "size", "method", "prompt", box=None)
+    for folder in folders:
+        try:
+            asked = Job.read(folder)["request"]
+            finished, steps = Job.reached(folder)
+        except BadRequest as error:  # the others can be listed all the same
+            print(f"muralist: {error}", file=sys.stderr)
+            continue
+        if as_json:
+            known = {"job": str(folder), "stages": finished, "steps": steps}
+            print(json.dumps({**known, "request": asked}))
+        table.add_row(
+            Text(str(folder)),
+            f"{finished} stages, {steps} steps",
+            f"{asked['width']}x{asked['height']}",
+            asked["method"]["name"],
+            Text(asked["prompt"]),
+        )
+    if not as_json:
+        Console(highlight=False).print(table if table.row_count else "no job here")
 
 
 def methods(known: Mapping[str, type], as_json: bool) -> None:

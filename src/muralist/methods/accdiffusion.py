@@ -51,7 +51,7 @@ class AccDiffusion:
             model.native, size, base, near, lambda k: self.far(model, k)
         )
         for stage, explain in zip(stages, explains, strict=False):
-            yield replace(stage, explain=explain)
+            yield replace(stage, explain=explain, notes=probe)
 
     def far(self, model: Painter, k: int) -> Denoiser:
         subsamplings = Tiled(model, Strided(k))

@@ -1,7 +1,7 @@
 """Where each token of the prompt is looked at from: cross-attention, recorded as a running mean."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,6 +41,17 @@ class Probe:
             self._read = self._count, (self._total / self._count).cpu()
         return self._read[1]
 
+    def state(self) -> dict[str, Tensor]:
+        """What was recorded so far; recording goes on in other tensors."""
+        if self._total is None:
+            return {}
+        return {"total": self._total, "count": torch.tensor(self._count)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from a state."""
+        self._total, self._count = state.get("total"), int(state.get("count", 0))
+        self._read = None
+
     @contextmanager
     def __call__(self, network: nn.Module, x: Tensor, q: Query) -> Iterator[None]:
         cells, layers = _layers(network)
@@ -70,7 +81,7 @@ class Probe:
         )
         scores = queries @ keys.transpose(2, 3) * layer.scale  # rows heads pixels tokens
         seen = scores.softmax(-1).mean((0, 1)).T.unflatten(1, size)
-        self._total = seen if self._total is None else self._total + seen
+        self._total = seen if self._total is None else self._total.to(seen.device) + seen
         self._count += 1
 
 

@@ -1,0 +1,220 @@
+"""A folder from which a run that stopped can be taken up."""
+
+import itertools
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from muralist.errors import BadRequest
+from muralist.request import Request
+from muralist.version import __version__
+
+__all__ = ["Canvas", "Job", "Unkept"]
+
+_FORMAT = 1  # of the files below
+_REQUEST, _CANVAS, _STAGE = "job.json", "canvas.safetensors", "stage-{}.safetensors"
+
+
+class Canvas(NamedTuple):
+    """A stage's canvas after some of its steps."""
+
+    stage: int  # from 1
+    steps: int  # how many are done; all of them where the stage is done
+    x: Tensor  # 1 C H W
+    x0: Tensor | None  # what the solver looks back on
+    notes: Mapping[str, Tensor]  # what the method has noted so far
+
+
+class Unkept:
+    """A run that nobody wants to take up."""
+
+    def begin(self) -> None:
+        pass
+
+    def stages(self) -> list[Canvas]:
+        return []
+
+    def canvas(self, stage: int) -> Canvas | None:
+        return None
+
+    def painted(self, canvas: Canvas) -> None:
+        pass
+
+    def finished(self, canvas: Canvas) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+
+class Job:
+    """A folder with a request, its finished stages, and the canvas of the one that is painted.
+
+    The canvas is written every `interval` seconds, and when the run stops. Files appear whole: the
+    one before is kept until the next is on the disk. `told` is what else is to be remembered, as
+    JSON values.
+
+    Raises `BadRequest` where the folder holds another request, or files of another muralist.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        request: Request,
+        told: Mapping[str, Any] | None = None,
+        interval: float = 60.0,
+    ) -> None:
+        self.folder, self.told, self.interval = Path(folder), dict(told or {}), interval
+        self._asked = request.to_json()
+        self._latest: Canvas | None = None
+        self._written = time.monotonic()
+        if (self.folder / _REQUEST).exists():
+            before = self.read(self.folder)["request"]
+            others = [name for name in self._asked if before.get(name) != self._asked[name]]
+            if others:
+                raise BadRequest(
+                    f"{self.folder} holds another picture (other {', '.join(others)}); resume it,"
+                    " remove it, or name another folder"
+                )
+
+    def begin(self) -> None:
+        """Writes down what is asked for."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        known = {"format": _FORMAT, "muralist": __version__, "request": self._asked}
+        unfinished = self.folder / f"{_REQUEST}.unfinished"
+        unfinished.write_text(json.dumps({**known, "told": self.told}, indent=1))
+        _settle(unfinished, self.folder / _REQUEST)
+
+    @staticmethod
+    def read(folder: str | Path) -> dict[str, Any]:
+        """What a job was made for: its `request`, and what else it was `told`."""
+        path = Path(folder) / _REQUEST
+        try:
+            content = json.loads(path.read_text())
+            kind, version = content["format"], content["muralist"]
+            if not isinstance(content["request"], dict) or not isinstance(content["told"], dict):
+                raise TypeError("a job holds a request, and what else it was told")
+        except FileNotFoundError as error:
+            raise BadRequest(f"{folder} is no job: there is no {path}") from error
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise BadRequest(f"{path} cannot be read: {error}") from error
+        if kind != _FORMAT or _line(version) != _line(__version__):
+            raise BadRequest(
+                f"{folder} was begun by muralist {version}, and this is {__version__}: go on with"
+                " that one, or paint anew"
+            )
+        return content
+
+    @staticmethod
+    def reached(folder: str | Path) -> tuple[int, int]:
+        """How many stages are finished, and how many steps of the next."""
+        finished = len(_stages(Path(folder)))
+        stage, steps = _told(Path(folder) / _CANVAS)
+        return finished, steps if stage == finished + 1 else 0
+
+    def stages(self) -> list[Canvas]:
+        """The finished stages, in their order."""
+        return [_read(path) for path in _stages(self.folder)]
+
+    def canvas(self, stage: int) -> Canvas | None:
+        """The canvas of a stage that was begun."""
+        path = self.folder / _CANVAS
+        return _read(path) if _told(path)[0] == stage else None
+
+    def painted(self, canvas: Canvas) -> None:
+        """Notes the canvas after a step, and writes it when it is time."""
+        self._latest = canvas
+        if time.monotonic() - self._written >= self.interval:
+            self.flush()
+
+    def finished(self, canvas: Canvas) -> None:
+        """Keeps a finished stage."""
+        self._latest = None
+        _write(canvas, self.folder / _STAGE.format(canvas.stage))
+        (self.folder / _CANVAS).unlink(missing_ok=True)
+        self._written = time.monotonic()
+
+    def flush(self) -> None:
+        """Writes the canvas of the last step that is done."""
+        latest, self._latest = self._latest, None
+        if latest is not None:
+            _write(latest, self.folder / _CANVAS)
+            self._written = time.monotonic()
+
+    def remove(self) -> None:
+        """The folder, and all that is in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _line(version: str) -> list[str]:
+    """The part of a version within which pictures stay the same."""
+    return version.split(".")[:2]
+
+
+def _write(canvas: Canvas, path: Path) -> None:
+    tensors = {"x": canvas.x, **({} if canvas.x0 is None else {"x0": canvas.x0})}
+    tensors |= {f"notes.{name}": tensor for name, tensor in canvas.notes.items()}
+    told = {"stage": str(canvas.stage), "steps": str(canvas.steps)}
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        save_file({name: each.contiguous() for name, each in tensors.items()}, unfinished, told)
+    except SafetensorError as error:
+        raise OSError(f"{path} could not be written: {error}") from error
+    _settle(unfinished, path)
+
+
+def _settle(unfinished: Path, path: Path) -> None:
+    """Puts a file in its place once it is on the disk, and the place, too."""
+    _sync(unfinished)
+    unfinished.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _stages(folder: Path) -> list[Path]:
+    """The files of the finished stages, up to the first that is missing."""
+    numbered = (folder / _STAGE.format(number) for number in itertools.count(1))
+    return list(itertools.takewhile(Path.exists, numbered))
+
+
+def _told(path: Path) -> tuple[int, int]:
+    """The stage of a canvas and the steps it has behind it; zeros where there is none."""
+    if not path.exists():
+        return 0, 0
+    with _reading(path) as file:
+        told = file.metadata()
+        return int(told["stage"]), int(told["steps"])
+
+
+def _read(path: Path) -> Canvas:
+    stage, steps = _told(path)
+    with _reading(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        x, x0 = tensors.pop("x"), tensors.pop("x0", None)
+    notes = {name.removeprefix("notes."): tensor for name, tensor in tensors.items()}
+    return Canvas(stage, steps, x, x0, notes)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise BadRequest(f"{path} cannot be read: {error}; remove it to go on before it") from error
