@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ModelNotFound,
         MuralistError,
         NotFinite,
+        OutOfMemory,
         UnsupportedModel,
     )
     from muralist.events import Event, Finished, Resumed, StageDone, Started, Ticked, TileDone
@@ -47,6 +48,7 @@ __all__ = [
     "MultiDiffusion",
     "MuralistError",
     "NotFinite",
+    "OutOfMemory",
     "Picture",
     "Pixelsmith",
     "Plan",
@@ -68,7 +70,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "errors": "BadRequest ModelNotFound MuralistError NotFinite UnsupportedModel",
+    "errors": "BadRequest ModelNotFound MuralistError NotFinite OutOfMemory UnsupportedModel",
     "events": "Event Finished Resumed StageDone Started Ticked TileDone",
     "generation": "PromptTooLong generate paint",
     "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion Pixelsmith",

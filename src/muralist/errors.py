@@ -1,6 +1,13 @@
 """What can go wrong, in sentences a user can act on."""
 
-__all__ = ["BadRequest", "ModelNotFound", "MuralistError", "NotFinite", "UnsupportedModel"]
+__all__ = [
+    "BadRequest",
+    "ModelNotFound",
+    "MuralistError",
+    "NotFinite",
+    "OutOfMemory",
+    "UnsupportedModel",
+]
 
 
 class MuralistError(Exception):
@@ -17,6 +24,10 @@ class ModelNotFound(MuralistError, LookupError):
 
 class UnsupportedModel(MuralistError, ValueError):
     """A model or scheduler that muralist's equations do not cover."""
+
+
+class OutOfMemory(MuralistError, RuntimeError):
+    """The device has no memory for the least that can be asked of it."""
 
 
 class NotFinite(MuralistError, ArithmeticError):
