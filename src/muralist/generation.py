@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
@@ -25,7 +25,7 @@ from muralist.models import Model, load
 from muralist.models.blank import Blank
 from muralist.picture import Picture, StageResult
 from muralist.planning import canvas_place
-from muralist.query import Denoiser, Query, seeded
+from muralist.query import Query, seeded
 from muralist.request import Request
 from muralist.run import Batches
 from muralist.schedule import Schedule
@@ -83,62 +83,88 @@ def _generate(
     question, codec = _question(request, model), ModelCodec(model, _home(request, model))
     stages = list(request.method.stages(request.guided(model), request.size))
     schedules = [request.schedule.entered(stage.strength) for stage in stages]
+    run = _Run(question, codec, noise, job)
     job.begin()
     yield Started(
         tuple(stage.size for stage in stages), tuple(len(each.steps) for each in schedules)
     )
-    done = _taken_up(job, stages, codec)
+    done = run.taken_up(stages)
     begun = job.canvas(len(done) + 1)
     if done or begun:
         yield Resumed(len(done), begun.steps if begun else 0)
     del begun
     for number in range(len(done) + 1, len(stages) + 1):
         stage, schedule = stages[number - 1], schedules[number - 1]
-        asked = replace(question, stage=number, canvas=stage.size)
-        x, reference = _begun(stage, schedule, [one.latents for one in done], noise, codec)
-        x = yield from _painted(stage, schedule, x, stage.denoiser(reference), asked, job)
+        asked = run.asked(number, stage, schedule)
+        x = yield from run.painted(stage, schedule, asked, [one.latents for one in done])
         x = stage.end(x, done[0].latents if done else x)
         done.append(_result(number, x, model))
-        asked = replace(asked, step=schedule.steps[-1])
         yield StageDone(number, done[-1], stage.explain and partial(stage.explain, asked))
         job.finished(Canvas(number, len(schedule.steps), x, None, _noted(stage)))
     last = yield from _decoded(done[-1], model)
     yield Finished(Picture((*done[:-1], last), settings))
 
 
-def _taken_up(job: Job | Unkept, stages: Sequence[Stage], codec: ModelCodec) -> list[StageResult]:
-    """The stages that are finished already, and what the method noted while they were painted."""
-    done = []
-    for kept, stage in zip(job.stages(), stages, strict=False):
-        if stage.notes is not None:
-            stage.notes.restore(kept.notes)
-        done.append(_result(kept.stage, kept.x.to(codec.home), codec.model))
-    return done
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What is the same at all stages."""
 
+    question: Query
+    codec: ModelCodec
+    noise: Noise
+    job: Job | Unkept
 
-def _painted(
-    stage: Stage, schedule: Schedule, x: Tensor, denoise: Denoiser, asked: Query, job: Job | Unkept
-) -> Generator[Event, None, Tensor]:
-    """The steps of one stage, from where the job left it."""
-    steps, done, memory = schedule.steps, 0, None
-    if kept := job.canvas(asked.stage):
-        x, done = kept.x.to(x.device), kept.steps
-        if kept.x0 is not None:
-            memory = Memory(kept.x0.to(x.device), steps[done - 1])
-        if stage.notes is not None:
-            stage.notes.restore(kept.notes)
-    del kept
-    try:
-        for tick in diffuse(x, denoise, steps[done:], schedule.solver, asked, memory):
-            x, memory, done = tick.x, None, done + 1
-            back = tick.memory and tick.memory.x0
-            job.painted(Canvas(asked.stage, done, x, back, _noted(stage)))
-            yield Ticked(asked.stage, done, len(steps), tick.step.timestep, x, tick.x0)
-            del tick, back  # and with it the estimate, before the next one is made
-    except BaseException:
-        job.flush()
-        raise
-    return x
+    def taken_up(self, stages: Sequence[Stage]) -> list[StageResult]:
+        """The stages that are finished already; the method remembers what it noted."""
+        done = []
+        for kept, stage in zip(self.job.stages(), stages, strict=False):
+            if stage.notes is not None:
+                stage.notes.restore(kept.notes)
+            done.append(_result(kept.stage, kept.x.to(self.codec.home), self.codec.model))
+        return done
+
+    def asked(self, number: int, stage: Stage, schedule: Schedule) -> Query:
+        """A stage's question, at its last step."""
+        return replace(self.question, stage=number, canvas=stage.size, step=schedule.steps[-1])
+
+    def painted(
+        self, stage: Stage, schedule: Schedule, asked: Query, before: Sequence[Tensor]
+    ) -> Generator[Event, None, Tensor]:
+        """The steps of one stage, from where the job left it."""
+        x, reference = self.begun(stage, schedule, before)
+        denoise, steps, done, memory = stage.denoiser(reference), schedule.steps, 0, None
+        if kept := self.job.canvas(asked.stage):
+            x, done = kept.x.to(x.device), kept.steps
+            if kept.x0 is not None:
+                memory = Memory(kept.x0.to(x.device), steps[done - 1])
+            if stage.notes is not None:
+                stage.notes.restore(kept.notes)
+        del kept
+        try:
+            for tick in diffuse(x, denoise, steps[done:], schedule.solver, asked, memory):
+                x, memory, done = tick.x, None, done + 1
+                back = tick.memory and tick.memory.x0
+                self.job.painted(Canvas(asked.stage, done, x, back, _noted(stage)))
+                yield Ticked(asked.stage, done, len(steps), tick.step.timestep, x, tick.x0)
+                del tick, back  # and with it the estimate, before the next one is made
+        except BaseException:
+            self.job.flush()
+            raise
+        return x
+
+    def begun(
+        self, stage: Stage, schedule: Schedule, before: Sequence[Tensor]
+    ) -> tuple[Tensor, Reference]:
+        """The canvas a stage starts from, and the trajectory it may be held to."""
+        purpose = f"stage-{len(before) + 1}" if before else "base"
+        shape = (1, self.codec.model.card.channels, *stage.size)
+        drawn = self.noise(purpose, shape)
+        _check_shape(drawn, f"noise for {purpose}", shape)
+        drawn = drawn.to(self.codec.home, torch.float32)
+        if not before:
+            return drawn * schedule.noise_scale, Reference(torch.zeros_like(drawn), drawn)
+        reference = Reference(stage.begin(before[-1], stage.size, self.codec), drawn)
+        return reference.at(schedule.steps[0]).x, reference
 
 
 def _noted(stage: Stage) -> Mapping[str, Tensor]:
@@ -168,21 +194,6 @@ def _question(request: Request, model: Model) -> Query:
 def _home(request: Request, model: Model) -> torch.device:
     """Where canvases are kept."""
     return model.device if canvas_place(request) == "device" else torch.device("cpu")
-
-
-def _begun(
-    stage: Stage, schedule: Schedule, before: Sequence[Tensor], noise: Noise, codec: ModelCodec
-) -> tuple[Tensor, Reference]:
-    """The canvas a stage starts from, and the trajectory it may be held to."""
-    purpose = f"stage-{len(before) + 1}" if before else "base"
-    shape = (1, codec.model.card.channels, *stage.size)
-    drawn = noise(purpose, shape)
-    _check_shape(drawn, f"noise for {purpose}", shape)
-    drawn = drawn.to(codec.home, torch.float32)
-    if not before:
-        return drawn * schedule.noise_scale, Reference(torch.zeros_like(drawn), drawn)
-    reference = Reference(stage.begin(before[-1], stage.size, codec), drawn)
-    return reference.at(schedule.steps[0]).x, reference
 
 
 def _check_shape(given: Tensor, name: str, shape: tuple[int, ...]) -> None:
