@@ -4,16 +4,16 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from muralist.canvas import Size
 from muralist.codec import ModelCodec
-from muralist.decode import decode, decoded, place, tiles_of
+from muralist.decode import decode, place, tiles_of
 from muralist.diffuse import diffuse
 from muralist.errors import BadRequest
 from muralist.events import Event, Finished, StageDone, Started, Ticked, TileDone
@@ -27,12 +27,14 @@ from muralist.query import Query, seeded
 from muralist.request import Request
 from muralist.run import Batches
 from muralist.schedule import Schedule
+from muralist.sinks import unpainted
 from muralist.stage import Method, Stage
 from muralist.version import __version__
 
 __all__ = ["Noise", "PromptTooLong", "generate", "paint"]
 
 Noise: TypeAlias = Callable[[str, tuple[int, ...]], Tensor]
+Room: TypeAlias = Callable[[int, int], np.ndarray]  # for pixels, of a height and a width
 
 
 class PromptTooLong(UserWarning):
@@ -40,13 +42,18 @@ class PromptTooLong(UserWarning):
 
 
 def generate(
-    request: Request, *, noise: Noise | None = None, latents: Tensor | None = None
+    request: Request,
+    *,
+    noise: Noise | None = None,
+    latents: Tensor | None = None,
+    spool: str | Path | None = None,
 ) -> Iterator[Event]:
     """Paints a request, and tells what happens while it does.
 
     `noise(purpose, shape)` replaces the noise drawn from the seed: it is asked once for `base`
     and once for each later stage, `stage-2` and so on, and answers with a standard normal tensor
-    of that shape. `latents` replaces `base` alone. Closing the iterator cancels.
+    of that shape. `latents` replaces `base` alone. `spool` is the folder for pixels beyond 512 MiB,
+    the system's for temporary files if unset. Closing the iterator cancels.
 
     Raises `BadRequest` for latents of the wrong shape, `ModelNotFound`, `UnsupportedModel`, and
     `NotFinite` when the picture turns into NaN.
@@ -60,11 +67,13 @@ def generate(
     settings = {"muralist": __version__, **request.to_json()}
     if noise is not None or latents is not None:
         settings["noise"] = "given"
-    return _generate(request, drawn, settings)
+    return _generate(request, drawn, settings, partial(unpainted, folder=spool))
 
 
 @torch.no_grad()
-def _generate(request: Request, noise: Noise, settings: Mapping[str, Any]) -> Iterator[Event]:
+def _generate(
+    request: Request, noise: Noise, settings: Mapping[str, Any], room: Room
+) -> Iterator[Event]:
     model = load(request.model) if isinstance(request.model, str) else request.model
     question, codec = _question(request, model), ModelCodec(model, _home(request, model))
     stages = list(request.method.stages(request.guided(model), request.size))
@@ -84,10 +93,10 @@ def _generate(request: Request, noise: Noise, settings: Mapping[str, Any]) -> It
             )
             del tick  # and with it the estimate, before the next one is made
         x = stage.end(x, done[0].latents if done else x)
-        done.append(_result(number, x, model))
+        done.append(_result(number, x, model, room))
         last_asked = replace(asked, step=steps[-1])
         yield StageDone(number, done[-1], stage.explain and partial(stage.explain, last_asked))
-    last = yield from _decoded(done[-1], model)
+    last = yield from _decoded(done[-1], model, room)
     yield Finished(Picture((*done[:-1], last), settings))
 
 
@@ -136,22 +145,26 @@ def _check_shape(given: Tensor, name: str, shape: tuple[int, ...]) -> None:
         raise BadRequest(f"{name} have shape {tuple(given.shape)}; {shape} is needed")
 
 
-def _result(number: int, latents: Tensor, model: Model) -> StageResult:
-    def image() -> Image.Image:
-        return Image.fromarray(decoded(model, latents))
+def _result(number: int, latents: Tensor, model: Model, room: Room) -> StageResult:
+    size = Size(*latents.shape[-2:])
 
-    return StageResult(number, Size(*latents.shape[-2:]), latents, image)
+    def pixels() -> np.ndarray:
+        empty = room(*size.times(model.card.factor))
+        for tile in decode(model, latents):
+            place(empty, tile)
+        return empty
+
+    return StageResult(number, size, latents, pixels)
 
 
-def _decoded(last: StageResult, model: Model) -> Generator[Event, None, StageResult]:
-    """The result of the last stage with its image, decoded tile by tile."""
+def _decoded(last: StageResult, model: Model, room: Room) -> Generator[Event, None, StageResult]:
+    """The result of the last stage with its pixels, decoded tile by tile."""
     count, factor = len(tiles_of(model.card, last.size)), model.card.factor
-    pixels = np.empty((*last.size.times(factor), 3), dtype=np.uint8)
+    pixels = room(*last.size.times(factor))
     for number, tile in enumerate(decode(model, last.latents), start=1):
         place(pixels, tile)
         yield TileDone(number, count, tile)
-    image = Image.fromarray(pixels)
-    return replace(last, _decode=lambda: image)
+    return replace(last, _decode=lambda: pixels)
 
 
 def _drawn_from(seed: int) -> Noise:

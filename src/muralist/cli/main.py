@@ -48,6 +48,7 @@ Dtype = Annotated[
     str, Parameter(help="float32, float16 or bfloat16; what suits the device if unset")
 ]
 Scale = Annotated[float, Parameter(help="how strongly the prompt leads; 1 and less is off")]
+FILE = "PNG, JPEG, WebP, TIFF (.tif) or Deep Zoom (.dzi) file, the last two of any size"
 Json = Annotated[bool, Parameter(negative="", help="one JSON object a line, for machines")]
 
 
@@ -75,9 +76,7 @@ def paint(
     prompt: Annotated[str | None, Parameter(help="what to paint")] = None,
     /,
     *,
-    out: Annotated[
-        Path | None, Parameter(help="PNG, JPEG or WebP file; picture.png if unset")
-    ] = None,
+    out: Annotated[Path | None, Parameter(help=f"{FILE}; picture.png if unset")] = None,
     size: Size = None,
     model: Model | None = None,
     method: Method | None = None,
@@ -122,7 +121,7 @@ def paint(
 ) -> None:
     """Paint a picture from a prompt."""
     from muralist.cli import show
-    from muralist.sinks import check_writable
+    from muralist.sinks import check_space, check_writable
 
     request = _request(
         _liked(like),
@@ -146,6 +145,7 @@ def paint(
         raise BadRequest('there is no prompt; give one, for example "a red circle"')
     pixels = request.size.times(request.card.factor)
     target = check_writable(out or _free(Path("picture.png")), *pixels)
+    check_space(target, *pixels)
     for folder in (stages, explain):
         if folder is not None:
             check_writable(folder / "stage-1.png")
@@ -162,9 +162,7 @@ def sheet(
         str,
         Parameter(help="NAME=VALUE,VALUE,...: any setting of the method, or method, seed, steps"),
     ],
-    out: Annotated[
-        Path | None, Parameter(help="PNG, JPEG or WebP file; sheet.png if unset")
-    ] = None,
+    out: Annotated[Path | None, Parameter(help=f"{FILE}; sheet.png if unset")] = None,
     size: Size = None,
     model: Model = "shapes",
     method: Method = "demofusion",
