@@ -55,8 +55,9 @@ def generate(
     of that shape. `latents` replaces `base` alone. `spool` is the folder for pixels beyond 512 MiB,
     the system's for temporary files if unset. Closing the iterator cancels.
 
-    Raises `BadRequest` for latents of the wrong shape, `ModelNotFound`, `UnsupportedModel`, and
-    `NotFinite` when the picture turns into NaN.
+    Raises `BadRequest` for latents of the wrong shape, `ModelNotFound`, `UnsupportedModel`,
+    `OSError` where there is no room for the pixels, and `NotFinite` when the picture turns into
+    NaN.
     """
     drawn = noise or _drawn_from(request.seed)
     if latents is not None:
@@ -81,6 +82,7 @@ def _generate(
     yield Started(
         tuple(stage.size for stage in stages), tuple(len(each.steps) for each in schedules)
     )
+    pixels = room(*request.size.times(model.card.factor))  # now, while the disk has some
     done: list[StageResult] = []
     for number, (stage, schedule) in enumerate(zip(stages, schedules, strict=True), start=1):
         asked = replace(question, stage=number, canvas=stage.size)
@@ -96,7 +98,7 @@ def _generate(
         done.append(_result(number, x, model, room))
         last_asked = replace(asked, step=steps[-1])
         yield StageDone(number, done[-1], stage.explain and partial(stage.explain, last_asked))
-    last = yield from _decoded(done[-1], model, room)
+    last = yield from _decoded(done[-1], model, pixels)
     yield Finished(Picture((*done[:-1], last), settings))
 
 
@@ -157,10 +159,11 @@ def _result(number: int, latents: Tensor, model: Model, room: Room) -> StageResu
     return StageResult(number, size, latents, pixels)
 
 
-def _decoded(last: StageResult, model: Model, room: Room) -> Generator[Event, None, StageResult]:
+def _decoded(
+    last: StageResult, model: Model, pixels: np.ndarray
+) -> Generator[Event, None, StageResult]:
     """The result of the last stage with its pixels, decoded tile by tile."""
-    count, factor = len(tiles_of(model.card, last.size)), model.card.factor
-    pixels = room(*last.size.times(factor))
+    count = len(tiles_of(model.card, last.size))
     for number, tile in enumerate(decode(model, last.latents), start=1):
         place(pixels, tile)
         yield TileDone(number, count, tile)

@@ -16,8 +16,9 @@ from PIL import Image
 
 import muralist
 from muralist import BadRequest
+from muralist.models import Toy
 from muralist.sinks import check_space, check_writable, read_settings, save, spool, unpainted, vips
-from tests.laws.parts import painted, toy_request
+from tests.laws.parts import Watched, painted, toy_request
 
 SIZES = [(1, 1), (5, 7), (512, 510), (513, 511), (1021, 1), (1, 1300), (700, 1030)]
 EVERY_SIZE = pytest.mark.parametrize("size", SIZES, ids=str)
@@ -330,6 +331,18 @@ def test_a_spooled_picture_is_the_picture(tmp_path, monkeypatch, ending):
     one = picture.save(tmp_path / "one" / f"a.{ending}")
     other = in_memory.save(tmp_path / "other" / f"a.{ending}")
     assert contents(one.parent) == contents(other.parent)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="room is taken in another way")
+def test_the_room_for_pixels_is_taken_before_anything_is_painted(tmp_path, monkeypatch, spooled):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    watched = Watched(Toy())
+    with pytest.raises(OSError, match="No space left"):
+        painted(toy_request(model=watched))
+    assert watched.rows == []
 
 
 def test_room_is_asked_of_the_folder_that_there_is(tmp_path):
