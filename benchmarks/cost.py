@@ -24,7 +24,7 @@ import muralist
 from benchmarks.measure import Asked
 from muralist import METHODS
 
-__all__ = ["main", "table"]
+__all__ = ["into_page", "machine", "main", "table"]
 
 Run: TypeAlias = Mapping[str, Any]  # what was asked, what was measured, and `difference`
 
@@ -80,7 +80,7 @@ def main(
         print(_line(run), file=sys.stderr, flush=True)
     text = table(result)
     print(text)
-    _into(HERE / "README.md", out.stem, text)
+    into_page(HERE / "README.md", out.stem, text)
 
 
 def _runs(common: Asked, cases: Iterator[tuple[int, str]], repeats: int) -> Iterator[Run]:
@@ -220,7 +220,7 @@ def _share(run: Run) -> float:
     return sum(run["cpu_seconds"].values()) / sum(run["seconds"].values())
 
 
-def _into(readme: Path, name: str, text: str) -> None:
+def into_page(readme: Path, name: str, text: str) -> None:
     """Puts the table between the comments that bear its name, if there are such."""
     start, end = f"<!-- table {name} -->", f"<!-- end of {name} -->"
     page = readme.read_text()

@@ -9,12 +9,11 @@ from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from muralist.canvas import Size
 from muralist.codec import ModelCodec
-from muralist.decode import decode, decoded, place, tiles_of
+from muralist.decode import decode, place, tiles_of
 from muralist.diffuse import diffuse
 from muralist.errors import BadRequest
 from muralist.events import Event, Finished, Resumed, StageDone, Started, Ticked, TileDone
@@ -29,6 +28,7 @@ from muralist.query import Query, seeded
 from muralist.request import Request
 from muralist.run import Batches
 from muralist.schedule import Schedule
+from muralist.sinks import unpainted
 from muralist.solve import Memory
 from muralist.stage import Method, Stage
 from muralist.version import __version__
@@ -36,6 +36,7 @@ from muralist.version import __version__
 __all__ = ["Noise", "PromptTooLong", "generate", "paint"]
 
 Noise: TypeAlias = Callable[[str, tuple[int, ...]], Tensor]
+Room: TypeAlias = Callable[[int, int], np.ndarray]  # for pixels, of a height and a width
 
 
 class PromptTooLong(UserWarning):
@@ -48,6 +49,7 @@ def generate(
     noise: Noise | None = None,
     latents: Tensor | None = None,
     job: Job | str | Path | None = None,
+    spool: str | Path | None = None,
 ) -> Iterator[Event]:
     """Paints a request, and tells what happens while it does.
 
@@ -55,10 +57,12 @@ def generate(
     and once for each later stage, `stage-2` and so on, and answers with a standard normal tensor
     of that shape. `latents` replaces `base` alone. Closing the iterator cancels. `job` is a folder
     that keeps finished stages and, from time to time, the canvas: asked again with the same
-    request, the run goes on where it was. It stays when all is done.
+    request, the run goes on where it was. It stays when all is done. `spool` is the folder for
+    pixels beyond 512 MiB, the system's for temporary files if unset.
 
     Raises `BadRequest` for latents of the wrong shape or another request's job, `ModelNotFound`,
-    `UnsupportedModel`, and `NotFinite` when the picture turns into NaN.
+    `UnsupportedModel`, `OSError` where there is no room for the pixels, and `NotFinite` when the
+    picture turns into NaN.
     """
     drawn = noise or _drawn_from(request.seed)
     if latents is not None:
@@ -72,22 +76,27 @@ def generate(
         if job is not None:
             raise BadRequest("a run from given noise cannot be taken up: job and noise or latents")
     kept = job if isinstance(job, Job) else Unkept() if job is None else Job(job, request)
-    return _generate(request, drawn, settings, kept)
+    return _generate(request, drawn, settings, kept, partial(unpainted, folder=spool))
 
 
 @torch.no_grad()
 def _generate(
-    request: Request, noise: Noise, settings: Mapping[str, Any], job: Job | Unkept
+    request: Request,
+    noise: Noise,
+    settings: Mapping[str, Any],
+    job: Job | Unkept,
+    room: Room,
 ) -> Iterator[Event]:
     model = load(request.model) if isinstance(request.model, str) else request.model
     question, codec = _question(request, model), ModelCodec(model, _home(request, model))
     stages = list(request.method.stages(request.guided(model), request.size))
     schedules = [request.schedule.entered(stage.strength) for stage in stages]
-    run = _Run(question, codec, noise, job)
+    run = _Run(question, codec, noise, job, room)
     job.begin()
     yield Started(
         tuple(stage.size for stage in stages), tuple(len(each.steps) for each in schedules)
     )
+    pixels = room(*request.size.times(model.card.factor))  # now, while the disk has some
     done = run.taken_up(stages)
     begun = job.canvas(len(done) + 1)
     if done or begun:
@@ -98,10 +107,10 @@ def _generate(
         asked = run.asked(number, stage, schedule)
         x = yield from run.painted(stage, schedule, asked, [one.latents for one in done])
         x = stage.end(x, done[0].latents if done else x)
-        done.append(_result(number, x, model))
+        done.append(run.result(number, x))
         yield StageDone(number, done[-1], stage.explain and partial(stage.explain, asked))
         job.finished(Canvas(number, len(schedule.steps), x, None, _noted(stage)))
-    last = yield from _decoded(done[-1], model)
+    last = yield from _decoded(done[-1], model, pixels)
     yield Finished(Picture((*done[:-1], last), settings))
 
 
@@ -113,6 +122,7 @@ class _Run:
     codec: ModelCodec
     noise: Noise
     job: Job | Unkept
+    room: Room
 
     def taken_up(self, stages: Sequence[Stage]) -> list[StageResult]:
         """The stages that are finished already; the method remembers what it noted."""
@@ -120,7 +130,7 @@ class _Run:
         for kept, stage in zip(self.job.stages(), stages, strict=False):
             if stage.notes is not None:
                 stage.notes.restore(kept.notes)
-            done.append(_result(kept.stage, kept.x.to(self.codec.home), self.codec.model))
+            done.append(self.result(kept.stage, kept.x.to(self.codec.home)))
         return done
 
     def asked(self, number: int, stage: Stage, schedule: Schedule) -> Query:
@@ -151,6 +161,18 @@ class _Run:
             self.job.flush()
             raise
         return x
+
+    def result(self, number: int, latents: Tensor) -> StageResult:
+        """A stage's result, whose pixels are decoded when somebody looks."""
+        size, model = Size(*latents.shape[-2:]), self.codec.model
+
+        def pixels() -> np.ndarray:
+            empty = self.room(*size.times(model.card.factor))
+            for tile in decode(model, latents):
+                place(empty, tile)
+            return empty
+
+        return StageResult(number, size, latents, pixels)
 
     def begun(
         self, stage: Stage, schedule: Schedule, before: Sequence[Tensor]
@@ -201,22 +223,15 @@ def _check_shape(given: Tensor, name: str, shape: tuple[int, ...]) -> None:
         raise BadRequest(f"{name} have shape {tuple(given.shape)}; {shape} is needed")
 
 
-def _result(number: int, latents: Tensor, model: Model) -> StageResult:
-    def image() -> Image.Image:
-        return Image.fromarray(decoded(model, latents))
-
-    return StageResult(number, Size(*latents.shape[-2:]), latents, image)
-
-
-def _decoded(last: StageResult, model: Model) -> Generator[Event, None, StageResult]:
-    """The result of the last stage with its image, decoded tile by tile."""
-    count, factor = len(tiles_of(model.card, last.size)), model.card.factor
-    pixels = np.empty((*last.size.times(factor), 3), dtype=np.uint8)
+def _decoded(
+    last: StageResult, model: Model, pixels: np.ndarray
+) -> Generator[Event, None, StageResult]:
+    """The result of the last stage with its pixels, decoded tile by tile."""
+    count = len(tiles_of(model.card, last.size))
     for number, tile in enumerate(decode(model, last.latents), start=1):
         place(pixels, tile)
         yield TileDone(number, count, tile)
-    image = Image.fromarray(pixels)
-    return replace(last, _decode=lambda: image)
+    return replace(last, _decode=lambda: pixels)
 
 
 def _drawn_from(seed: int) -> Noise:

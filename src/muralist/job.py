@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,7 +77,7 @@ class Job:
         self._asked = request.to_json()
         self._latest: Canvas | None = None
         self._written = time.monotonic()
-        if (self.folder / _REQUEST).exists():
+        if self.begun:
             before = self.read(self.folder)["request"]
             others = [name for name in self._asked if before.get(name) != self._asked[name]]
             if others:
@@ -86,13 +86,22 @@ class Job:
                     " remove it, or name another folder"
                 )
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is something to take up."""
+        return (self.folder / _REQUEST).exists()
+
     def begin(self) -> None:
         """Writes down what is asked for."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         known = {"format": _FORMAT, "muralist": __version__, "request": self._asked}
-        unfinished = self.folder / f"{_REQUEST}.unfinished"
-        unfinished.write_text(json.dumps({**known, "told": self.told}, indent=1))
-        _settle(unfinished, self.folder / _REQUEST)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with _settled(self.folder / _REQUEST) as unfinished:
+                unfinished.write_text(json.dumps({**known, "told": self.told}, indent=1))
+        except OSError:
+            with suppress(OSError):  # where others have put something into it
+                self.folder.rmdir()
+            raise
 
     @staticmethod
     def read(folder: str | Path) -> dict[str, Any]:
@@ -164,18 +173,26 @@ def _write(canvas: Canvas, path: Path) -> None:
     tensors = {"x": canvas.x, **({} if canvas.x0 is None else {"x0": canvas.x0})}
     tensors |= {f"notes.{name}": tensor for name, tensor in canvas.notes.items()}
     told = {"stage": str(canvas.stage), "steps": str(canvas.steps)}
-    unfinished = path.with_suffix(".unfinished")
-    try:
+    with _settled(path) as unfinished:
         save_file({name: each.contiguous() for name, each in tensors.items()}, unfinished, told)
-    except SafetensorError as error:
-        raise OSError(f"{path} could not be written: {error}") from error
-    _settle(unfinished, path)
 
 
-def _settle(unfinished: Path, path: Path) -> None:
-    """Puts a file in its place once it is on the disk, and the place, too."""
-    _sync(unfinished)
-    unfinished.replace(path)
+@contextmanager
+def _settled(path: Path) -> Iterator[Path]:
+    """A file to write, which takes its place once it is on the disk, and the place, too.
+
+    Raises `OSError`, and leaves what was there.
+    """
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    try:
+        yield unfinished
+        _sync(unfinished)
+        unfinished.replace(path)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OSError(f"{path} cannot be written: {reason}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
     _sync(path.parent)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,40 @@ def test_paint_keeps_every_stage_where_it_is_told_to(run):
     sizes = [size_of(path) for path in sorted(Path("stages").iterdir())]
     assert sizes == [(16, 10), (32, 21), (48, 32)]
     assert pixels_of("stages/stage-3.png") == pixels_of("sea.png")
+
+
+@pytest.mark.parametrize("name", ["sea.tif", "sea.dzi"])
+def test_giant_formats_carry_settings_that_paint_the_same_again(run, name):
+    code, out, _ = run("paint", "a sea", *TOY, "--seed", "3", "--out", name)
+    assert (code, out.startswith(f"{name}: 48x32 pixels")) == (0, True)
+    assert json.loads(run("info", name, "--json")[1])["seed"] == 3
+    run("paint", "--like", name, "--out", "again.png")
+    run("paint", "a sea", *TOY, "--seed", "3", "--out", "sea.png")
+    assert read_settings("again.png") == read_settings(name)
+    assert pixels_of("again.png") == pixels_of("sea.png")
+
+
+@pytest.mark.parametrize("name", ["s.tif", "s.dzi"])
+def test_a_sheet_can_be_of_any_format(run, name):
+    assert run("sheet", "a sea", *TOY, "--vary", "seed=1,2", "--out", name)[0] == 0
+    assert read_settings(name)["sheet"] == ["seed 1", "seed 2"]
+
+
+def test_a_disk_that_is_clearly_too_small_is_refused_before_painting(run, monkeypatch):
+    """512x512 pixels are 0.75 MiB while they are painted, if in a file, and less when written."""
+    monkeypatch.setattr("muralist.models.load", lambda *_, **__: pytest.fail("loaded a model"))
+    monkeypatch.setattr("muralist.sinks.spool.IN_MEMORY", 0)
+    usage = shutil.disk_usage(".")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
+    arguments = ("paint", "x", "--model", "toy", "--size", "512x512", "--method", "multidiffusion")
+    code, _, err = run(*arguments, "--out", "x.tif")
+    assert code == 2
+    assert err == (
+        "muralist: x.tif takes about 1.2 MiB of disk until it is written, and"
+        f" {Path.cwd()} has 1.0 MiB free\n"
+    )
+    with pytest.raises(pytest.fail.Exception, match="loaded a model"):
+        main([*arguments, "--out", "x.dzi"])  # 0.8 MiB
 
 
 def test_paint_without_a_file_name_never_overwrites(run):
@@ -217,7 +252,8 @@ def test_plan_knows_the_cost_of_sdxl_without_having_it(run):
         (["paint", "x", "--slider", "0"], "slider is 0; a whole number of at least 1"),
         (["paint", "x", "--slider", "3", "--method", "demofusion"], "has no setting 'slider'"),
         (["plan", "--size", "99999999x8"], "width is 99999999"),
-        (["paint", "x", "--out", "x.gif"], "should end in .png"),
+        (["paint", "x", "--out", "x.gif"], "should end in .png, .jpg, .jpeg, .webp, .tif, .tiff"),
+        (["paint", "x", "--size", "20000x16", "--out", "x.webp"], ".tif and .dzi hold any size"),
         (["paint", "x", "--out", "/proc/none/x.png"], "cannot be written"),
         (["paint", "x", "--stages", "/proc/none"], "cannot be written"),
         (["paint", "x", "--model", "no/such/model"], "no such folder"),
@@ -253,17 +289,38 @@ def test_a_picture_without_settings_is_refused(run):
     assert (code, err) == (2, "muralist: plain.png holds no settings of muralist\n")
 
 
-def test_a_full_disk_leaves_no_broken_file(run, monkeypatch):
-    def full(*_, **__):
+def test_a_full_disk_leaves_nothing_broken():
+    """No file of this process may grow beyond 500 bytes: it is the system that says so."""
+    program = """
+import resource
+from muralist.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+main(["paint", "x", "--model", "toy", "--size", "160x160", "--steps", "1", "--out", "a.png"])
+"""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 1
+    sentence = "muralist: a.png.job/job.json cannot be written: File too large\n"
+    assert done.stderr.endswith(sentence)
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_picture_that_finds_no_room_is_painted_already(run, monkeypatch):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Image.Image, "save", full)
+        patch.setattr("muralist.picture.Picture.save", full)
         code, _, err = run("paint", "x", *TOY, "--out", "a.png")
     assert code == 1
     assert "No space left on device; go on with: muralist resume a.png.job" in err
     assert [path.name for path in Path.cwd().iterdir()] == ["a.png.job"]
-    assert run("resume", "a.png.job")[0] == 0
+    steps = [
+        line for line in run("resume", "a.png.job", "--json")[1].splitlines() if "step" in line
+    ]
+    assert not [line for line in steps if json.loads(line)["event"] == "step"]
     assert size_of("a.png") == (48, 32)
     assert [path.name for path in Path.cwd().iterdir()] == ["a.png"]
 

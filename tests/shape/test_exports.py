@@ -71,7 +71,7 @@ def test_every_module_says_what_it_is_in_one_line(name):
 @pytest.mark.parametrize("statement", ["import muralist", "from muralist import __version__"])
 def test_importing_muralist_alone_imports_nothing_heavy(statement):
     """`muralist --help` should not wait for torch."""
-    heavy = ("torch", "diffusers", "transformers", "numpy", "PIL")
+    heavy = ("torch", "diffusers", "transformers", "numpy", "PIL", "pyvips")
     code = f"{statement}\nimport sys\nprint([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -83,6 +83,10 @@ def test_files_are_written_without_knowing_what_painted_them(file):
     assert ours(file) <= {*VOCABULARY, "sinks"}
 
 
+def test_libvips_is_known_to_one_file():
+    assert [named(file) for file in FILES if "pyvips" in set(imported(file))] == ["sinks.vips"]
+
+
 @by_name([file for file in FILES if named(file).split(".")[0] not in ("cli", "__main__")])
 def test_nothing_but_the_command_line_imports_what_it_is_made_of(file):
     roots = {name.split(".")[0] for name in imported(file)}

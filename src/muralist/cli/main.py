@@ -51,6 +51,7 @@ Dtype = Annotated[
 ]
 Scale = Annotated[float, Parameter(help="how strongly the prompt leads; 1 and less is off")]
 Keep = Annotated[bool, Parameter(negative="", help="keep the job's folder when all is done")]
+FILE = "PNG, JPEG, WebP, TIFF (.tif) or Deep Zoom (.dzi) file, the last two of any size"
 Json = Annotated[bool, Parameter(negative="", help="one JSON object a line, for machines")]
 
 
@@ -82,9 +83,7 @@ def paint(
     prompt: Annotated[str | None, Parameter(help="what to paint")] = None,
     /,
     *,
-    out: Annotated[
-        Path | None, Parameter(help="PNG, JPEG or WebP file; picture.png if unset")
-    ] = None,
+    out: Annotated[Path | None, Parameter(help=f"{FILE}; picture.png if unset")] = None,
     size: Size = None,
     model: Model | None = None,
     method: Method | None = None,
@@ -156,8 +155,7 @@ def paint(
     )
     if like is None and prompt is None:
         raise BadRequest('there is no prompt; give one, for example "a red circle"')
-    pixels = request.size.times(request.card.factor)
-    target = check_writable(out or _free(Path("picture.png")), *pixels)
+    target = _target(out or _free(Path("picture.png")), request)
     for folder in (stages, explain):
         if folder is not None:
             check_writable(folder / "stage-1.png")
@@ -192,7 +190,8 @@ def resume(
     told = {**content["told"], **{name: value for name, value in given.items() if value}}
     limits = {"batch_size": told["batch_size"], "canvas": told["canvas"]}
     request = Request(**Request.arguments(content["request"]), **limits)
-    _paint(Job(job, request, told), request, Path(told["out"]), keep, json)
+    target = _target(Path(told["out"]), request)
+    _paint(Job(job, request, told), request, target, keep, json)
 
 
 @app.command
@@ -219,11 +218,20 @@ def _paint(job: "Job", request: "Request", out: Path, keep: bool, as_json: bool)
     try:
         reader(loaded, out, show.Folders(**places), job)
     except BaseException as error:
-        if job.folder.exists():
+        if job.begun:
             error.add_note(f"go on with: muralist resume {quote(str(job.folder))}")
         raise
     if not keep:
         job.remove()
+
+
+def _target(out: Path, request: "Request") -> Path:
+    """Where the picture goes, if it can."""
+    from muralist.sinks import check_space, check_writable
+
+    pixels = request.size.times(request.card.factor)
+    check_space(check_writable(out, *pixels), *pixels)
+    return out
 
 
 def _absolute(**paths: Path | None) -> dict[str, str | None]:
@@ -239,9 +247,7 @@ def sheet(
         str,
         Parameter(help="NAME=VALUE,VALUE,...: any setting of the method, or method, seed, steps"),
     ],
-    out: Annotated[
-        Path | None, Parameter(help="PNG, JPEG or WebP file; sheet.png if unset")
-    ] = None,
+    out: Annotated[Path | None, Parameter(help=f"{FILE}; sheet.png if unset")] = None,
     size: Size = None,
     model: Model = "shapes",
     method: Method = "demofusion",

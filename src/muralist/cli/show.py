@@ -6,9 +6,11 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -95,7 +97,7 @@ def sheet(requests: Mapping[str, Request], out: Path) -> None:
                 if isinstance(event, Finished):
                     panels.append((name, event.picture.image))
     settings = {**next(iter(requests.values())).to_json(), "sheet": list(requests)}
-    save(side_by_side(panels), out, settings)
+    save(np.asarray(side_by_side(panels)), out, settings)
     print(f"{out}: {', '.join(requests)}")
 
 
@@ -133,16 +135,22 @@ def _as_json(event: Event, out: Path) -> dict[str, Any] | None:
 def _saving(request: Request, out: Path, folders: Folders, job: Job) -> Iterator[Event]:
     """The events of a run; files are written before the event that tells of them is passed on."""
     last = 0
-    for event in generate(request, job=job):
+    for event in generate(request, job=job, spool=out.parent):
         if isinstance(event, Started):
             last = len(event.sizes)
-        if isinstance(event, StageDone) and folders.stages and event.stage < last:
-            _keep(event.result, folders.stages, request)
-        if isinstance(event, StageDone) and folders.explain and event.explain:
-            _keep_why(event.result, event.explain(), folders.explain, request)
+        if isinstance(event, StageDone):
+            _keep_stage(event, last, folders, request)
         if isinstance(event, Finished):
             _keep_all(event.picture, out, folders.stages, request)
         yield event
+
+
+def _keep_stage(event: StageDone, last: int, folders: Folders, request: Request) -> None:
+    result = replace(event.result)  # a copy, whose pixels are let go when they are written
+    if folders.stages and event.stage < last:
+        _keep(result, folders.stages, request)
+    if folders.explain and event.explain:
+        _keep_why(result, event.explain(), folders.explain, request)
 
 
 def _keep_all(picture: Picture, out: Path, stages: Path | None, request: Request) -> None:
@@ -159,7 +167,7 @@ def _keep_why(result: StageResult, why: Explanation, folder: Path, request: Requ
     for name, panels, columns in (("words", maps, 6), ("views", views, None)):
         if panels:
             sheet = side_by_side(panels, 256, columns)
-            save(sheet, folder / f"stage-{result.stage}-{name}.png", settings)
+            save(np.asarray(sheet), folder / f"stage-{result.stage}-{name}.png", settings)
 
 
 def _seen(picture: Image.Image, view: View, factor: int) -> Image.Image:
@@ -169,7 +177,7 @@ def _seen(picture: Image.Image, view: View, factor: int) -> Image.Image:
 
 def _keep(result: StageResult, folder: Path, request: Request) -> None:
     path = folder / f"stage-{result.stage}.png"
-    save(result.image, path, {**request.to_json(), "stage": result.stage})
+    save(result.pixels, path, {**request.to_json(), "stage": result.stage})
 
 
 @contextmanager
