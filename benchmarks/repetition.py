@@ -70,7 +70,7 @@ def pixels(image: Image.Image) -> Tensor:
 
 PAINTED: Mapping[str, Any] = {
     "multidiffusion, no crop ids": MultiDiffusion(crop_ids="none"),
-    "accdiffusion, words": AccDiffusion(prompts="words"),
+    "accdiffusion, embeddings": AccDiffusion(prompts="embeddings"),
     "pixelsmith, slider 10": Pixelsmith(slider=10),
     "pixelsmith, random": Pixelsmith(patches="random"),
     **{name: method() for name, method in METHODS.items()},

@@ -155,6 +155,7 @@ METHODS: Mapping[str, Any] = {
     "AccDiffusion, as released": AccDiffusion(
         prompts="tokens", demofusion=DemoFusion(crop_ids="padded", overhang=True)
     ),
+    "AccDiffusion, embeddings": AccDiffusion(prompts="embeddings"),
     "AccDiffusion without interaction": AccDiffusion(c=0.5, interaction=False),
     "Pixelsmith": Pixelsmith(slider=2),
     "Pixelsmith, held to the end": Pixelsmith(slider=4, growth=4.0, patches="random", feather=0),

@@ -29,7 +29,7 @@ class AccDiffusion:
 
     c: float = setting(0.3, "share of a window that a word must cover to be told", low=0, high=1)
     prompts: Literal["words", "tokens", "embeddings"] = setting(
-        "embeddings",
+        "words",
         "what of absent ones is left out: whole words, tokens as released, or only embeddings",
     )
     window_guidance_scale: float | None = setting(
