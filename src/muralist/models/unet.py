@@ -49,13 +49,18 @@ def encode_pixels(vae: Any, pixels: Tensor, device: torch.device) -> Tensor:
 
 @contextmanager
 def _safe(vae: Any) -> Iterator[None]:
-    """The pipeline gets its autoencoder back as it was: its owner goes on using it."""
+    """The pipeline gets its autoencoder back as it was: its owner goes on using it.
+
+    Tiles of its own are put off: they would normalise each by itself.
+    """
     overflows = vae.dtype == torch.float16 and vae.config.force_upcast
+    tiling, vae.use_tiling = vae.use_tiling, False
     if overflows:
         vae.to(torch.float32)
     try:
         yield
     finally:
+        vae.use_tiling = tiling
         if overflows:
             vae.to(torch.float16)
 
