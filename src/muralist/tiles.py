@@ -14,7 +14,7 @@ from muralist.patches import Moments, Statistics, met_after, normed_by
 
 __all__ = ["FEATHER", "HALO", "Ask", "Done", "around", "statistics", "tiled"]
 
-HALO = 20  # cells seen around a tile: as far as convolutions reach, and the feather
+HALO = 20  # cells seen around a tile: convolutions of SDXL's decoder reach 17, its encoder's 14
 FEATHER = 4  # cells around a tile in which it fades into its neighbours
 _SAMPLE = 16  # tiles at most in which statistics are counted
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from muralist.query import Cond, Estimate, Query, Text, Token
 
@@ -56,13 +56,13 @@ def _safe(vae: Any) -> Iterator[None]:
     overflows = vae.dtype == torch.float16 and vae.config.force_upcast
     tiling, vae.use_tiling = vae.use_tiling, False
     if overflows:
-        vae.to(torch.float32)
+        nn.Module.to(vae, torch.float32)  # its own `to` warns, and this is undone
     try:
         yield
     finally:
         vae.use_tiling = tiling
         if overflows:
-            vae.to(torch.float16)
+            nn.Module.to(vae, torch.float16)
 
 
 def text(tokenizer: Any, prompt: str, encode: Callable[[str], Cond]) -> Text:
