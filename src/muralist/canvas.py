@@ -68,6 +68,12 @@ class View(NamedTuple):
         """The same view, elsewhere."""
         return self._replace(top=self.top + down, left=self.left + right)
 
+    def times(self, factor: int) -> "View":
+        """The same view of a canvas whose cells are squares of `factor` by `factor` cells."""
+        assert self.step == 1, "a view that leaves cells out has no whole squares"
+        top, left, height, width = (factor * at for at in self[:4])
+        return View(top, left, height, width, wrap=self.wrap)
+
     def _overlaps(self, canvas: Tensor) -> Iterator[tuple[tuple, tuple]]:
         """Index pairs (into the patch, into the canvas) of the cells both have."""
         height, width = canvas.shape[-2:]

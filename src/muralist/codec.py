@@ -8,8 +8,9 @@ from PIL import Image
 from torch import Tensor
 
 from muralist.canvas import Size, View
-from muralist.decode import decoded, tiles_of, with_halo
+from muralist.decode import decoded, tiles_of
 from muralist.models.base import Model
+from muralist.tiles import tiled
 
 __all__ = ["ModelCodec"]
 
@@ -31,21 +32,18 @@ class ModelCodec:
     def picture(self, latents: Tensor) -> Image.Image:
         return Image.fromarray(decoded(self.model, latents))
 
-    @torch.no_grad()
     def latents(self, picture: Image.Image) -> Tensor:
-        """`1 C H W`; a picture too large to encode at once is cut, with halos, as for decoding."""
-        card = self.model.card
+        """`1 C H W`; a picture too large to encode at once is cut, as for decoding."""
+        card, model = self.model.card, self.model
         pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]  # on the host, 8 bits
+
+        @torch.no_grad()
+        def ask(view: View) -> Tensor:
+            return model.encode_pixels(view.times(card.factor).crop(pixels) / 255)
+
         size = Size(picture.height // card.factor, picture.width // card.factor)
         latents = torch.zeros(1, card.channels, *size, device=self.home)
-        for tile in tiles_of(card, size):
-            seen = with_halo(tile, size)
-            part = self.model.encode_pixels(_pixels_of(seen, card.factor).crop(pixels) / 255)
-            inner = tile.moved(-seen.top, -seen.left)
-            tile.add(latents, inner.crop(part).to(self.home))
+        for top, left, values in tiled(ask, tiles_of(card, size), size, 1):
+            height, width = values.shape[-2:]
+            View(top, left, height, width).add(latents, values.to(self.home))
         return latents
-
-
-def _pixels_of(view: View, factor: int) -> View:
-    top, left, height, width = (factor * at for at in view[:4])
-    return View(top, left, height, width)

@@ -1,5 +1,6 @@
 """Latents to pixels, tile by tile, in reading order."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -10,12 +11,12 @@ from torch import Tensor
 from muralist.canvas import Size, View
 from muralist.errors import NotFinite
 from muralist.models.base import Card, Model
+from muralist.tiles import HALO, tiled
 
-__all__ = ["Tile", "decode", "decoded", "place", "tiles_of", "with_halo"]
+__all__ = ["Tile", "decode", "decoded", "place", "tiles_of"]
 
-BUDGET = 2 << 30  # bytes a decoder may take for the activations of one tile
-_COPIES = 4  # activations of full resolution that live at once, roughly
-_HALO = 32  # latent cells seen around a tile and thrown away
+BUDGET = 4 << 30  # bytes of a tile's activations in a decoder; SDXL's 1024x1024 take 3.5 GiB
+_COPIES = 7  # activations of the last width, at full resolution, that live at once (measured: 6.1)
 
 
 class Tile(NamedTuple):
@@ -27,20 +28,20 @@ class Tile(NamedTuple):
 
 
 def decode(model: Model, latents: Tensor) -> Iterator[Tile]:
-    """The tiles of the picture behind latents `1 C H W`.
+    """The picture behind latents `1 C H W`, in tiles that leave none of it out and overlap nowhere.
 
-    A picture whose decoding fits the budget is one tile; others are cut, and every tile is decoded
-    with a halo of its surroundings. (Group norms then see a tile, not the picture.)
+    A picture whose decoding fits the budget is one tile; others are cut, as `tiled` says.
 
     Raises `NotFinite` where a decoder overflows.
     """
-    factor = model.card.factor
-    for tile in tiles_of(model.card, Size(*latents.shape[-2:])):
-        seen = with_halo(tile, Size(*latents.shape[-2:]))
-        pixels = _pixels(model, seen.crop(latents))
-        top, left = (tile.top - seen.top) * factor, (tile.left - seen.left) * factor
-        inner = pixels[top : top + tile.height * factor, left : left + tile.width * factor]
-        yield Tile(tile.top * factor, tile.left * factor, inner)
+
+    @torch.no_grad()
+    def ask(view: View) -> Tensor:
+        return model.decode(view.crop(latents))
+
+    size = Size(*latents.shape[-2:])
+    for top, left, values in tiled(ask, tiles_of(model.card, size), size, model.card.factor):
+        yield Tile(top, left, _shades(values[0]))
 
 
 def decoded(model: Model, latents: Tensor) -> np.ndarray:
@@ -59,12 +60,16 @@ def place(pixels: np.ndarray, tile: Tile) -> None:
 
 
 def tiles_of(card: Card, size: Size) -> Sequence[View]:
-    """The cells each tile is responsible for: together the canvas, none twice."""
-    if _bytes(card, size) <= BUDGET:
+    """The cells each tile is responsible for: together the canvas, none twice.
+
+    A tile, with what is seen around it, fits the budget or is no larger than a native picture; but
+    never less than `HALO` cells are its own.
+    """
+    per_cell = card.factor**2 * card.decoder_width * 4 * _COPIES
+    if size.area * per_cell <= BUDGET:
         return [View(0, 0, *size)]
-    side = max(min(card.native) - 2 * _HALO, _HALO)  # with its halo, a native picture
-    while _bytes(card, Size(2 * side + 2 * _HALO, 2 * side + 2 * _HALO)) <= BUDGET:
-        side *= 2
+    seen = max(math.isqrt(BUDGET // per_cell), min(card.native))
+    side = max(seen - 2 * HALO, HALO)
     return [
         View(top, left, min(side, size.height - top), min(side, size.width - left))
         for top in range(0, size.height, side)
@@ -72,24 +77,10 @@ def tiles_of(card: Card, size: Size) -> Sequence[View]:
     ]
 
 
-def _bytes(card: Card, size: Size) -> int:
-    return size.area * card.factor**2 * card.decoder_width * 4 * _COPIES
-
-
-def with_halo(tile: View, size: Size) -> View:
-    """A tile and what is seen around it and thrown away."""
-    top, left = max(tile.top - _HALO, 0), max(tile.left - _HALO, 0)
-    bottom = min(tile.top + tile.height + _HALO, size.height)
-    right = min(tile.left + tile.width + _HALO, size.width)
-    return View(top, left, bottom - top, right - left)
-
-
-@torch.no_grad()
-def _pixels(model: Model, latents: Tensor) -> np.ndarray:
-    pixels = model.decode(latents)[0]
-    if not bool(pixels.isfinite().all()):
+def _shades(values: Tensor) -> np.ndarray:
+    if not bool(values.isfinite().all()):
         raise NotFinite(
             "the decoder overflowed; a VAE in float16 often does: load it in float32 or bfloat16,"
             " or use one that was fixed for float16"
         )
-    return (pixels.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return (values.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()

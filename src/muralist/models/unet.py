@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from muralist.query import Cond, Estimate, Query, Text, Token
 
@@ -49,15 +49,20 @@ def encode_pixels(vae: Any, pixels: Tensor, device: torch.device) -> Tensor:
 
 @contextmanager
 def _safe(vae: Any) -> Iterator[None]:
-    """The pipeline gets its autoencoder back as it was: its owner goes on using it."""
+    """The pipeline gets its autoencoder back as it was: its owner goes on using it.
+
+    Tiles of its own are put off: they would normalise each by itself.
+    """
     overflows = vae.dtype == torch.float16 and vae.config.force_upcast
+    tiling, vae.use_tiling = vae.use_tiling, False
     if overflows:
-        vae.to(torch.float32)
+        nn.Module.to(vae, torch.float32)  # its own `to` warns, and this is undone
     try:
         yield
     finally:
+        vae.use_tiling = tiling
         if overflows:
-            vae.to(torch.float16)
+            nn.Module.to(vae, torch.float16)
 
 
 def text(tokenizer: Any, prompt: str, encode: Callable[[str], Cond]) -> Text:
