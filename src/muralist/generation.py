@@ -48,7 +48,7 @@ def generate(
     *,
     noise: Noise | None = None,
     latents: Tensor | None = None,
-    job: Job | str | Path | None = None,
+    job: Job | Unkept | str | Path | None = None,
     spool: str | Path | None = None,
 ) -> Iterator[Event]:
     """Paints a request, and tells what happens while it does.
@@ -71,12 +71,20 @@ def generate(
         _check_shape(latents, "latents", (1, request.card.channels, *first.size))
         drawn = _started_from(latents, drawn)
     settings = {"muralist": __version__, **request.to_json()}
-    if noise is not None or latents is not None:
+    given = noise is not None or latents is not None
+    if given:
         settings["noise"] = "given"
-        if job is not None:
-            raise BadRequest("a run from given noise cannot be taken up: job and noise or latents")
-    kept = job if isinstance(job, Job) else Unkept() if job is None else Job(job, request)
+    kept = _kept(request, job, given)
     return _generate(request, drawn, settings, kept, partial(unpainted, folder=spool))
+
+
+def _kept(request: Request, job: Job | Unkept | str | Path | None, given: bool) -> Job | Unkept:
+    """Where the run can be taken up; nowhere if it starts from noise that was `given`."""
+    if job is None or isinstance(job, Unkept):
+        return Unkept()
+    if given:
+        raise BadRequest("a run from given noise cannot be taken up: job and noise or latents")
+    return job if isinstance(job, Job) else Job(job, request)
 
 
 @torch.no_grad()
@@ -93,25 +101,29 @@ def _generate(
     schedules = [request.schedule.entered(stage.strength) for stage in stages]
     run = _Run(question, codec, noise, job, room)
     job.begin()
-    yield Started(
-        tuple(stage.size for stage in stages), tuple(len(each.steps) for each in schedules)
-    )
-    pixels = room(*request.size.times(model.card.factor))  # now, while the disk has some
-    done = run.taken_up(stages)
-    begun = job.canvas(len(done) + 1)
-    if done or begun:
-        yield Resumed(len(done), begun.steps if begun else 0)
-    del begun
-    for number in range(len(done) + 1, len(stages) + 1):
-        stage, schedule = stages[number - 1], schedules[number - 1]
-        asked = run.asked(number, stage, schedule)
-        x = yield from run.painted(stage, schedule, asked, [one.latents for one in done])
-        x = stage.end(x, done[0].latents if done else x)
-        done.append(run.result(number, x))
-        yield StageDone(number, done[-1], stage.explain and partial(stage.explain, asked))
-        job.finished(Canvas(number, len(schedule.steps), x, None, _noted(stage)))
-    last = yield from _decoded(done[-1], model, pixels)
-    yield Finished(Picture((*done[:-1], last), settings))
+    try:
+        yield Started(
+            tuple(stage.size for stage in stages), tuple(len(each.steps) for each in schedules)
+        )
+        pixels = room(*request.size.times(model.card.factor))  # now, while the disk has some
+        if any(job.reached()):
+            yield Resumed(*job.reached())
+        done = run.taken_up(stages)
+        for number in range(len(done) + 1, len(stages) + 1):
+            stage, schedule = stages[number - 1], schedules[number - 1]
+            asked = run.asked(number, stage, schedule)
+            x = yield from run.painted(stage, schedule, asked, [one.latents for one in done])
+            x = stage.end(x, done[0].latents if done else x)
+            done.append(run.result(number, x))
+            yield StageDone(number, done[-1], stage.explain and partial(stage.explain, asked))
+            job.finished(Canvas(number, len(schedule.steps), x, None, _noted(stage)))
+        last = yield from _decoded(done[-1], model, pixels)
+        yield Finished(Picture((*done[:-1], last), settings))
+    except BaseException:
+        job.flush()
+        raise
+    finally:
+        job.end()
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,16 +162,12 @@ class _Run:
             if stage.notes is not None:
                 stage.notes.restore(kept.notes)
         del kept
-        try:
-            for tick in diffuse(x, denoise, steps[done:], schedule.solver, asked, memory):
-                x, memory, done = tick.x, None, done + 1
-                back = tick.memory and tick.memory.x0
-                self.job.painted(Canvas(asked.stage, done, x, back, _noted(stage)))
-                yield Ticked(asked.stage, done, len(steps), tick.step.timestep, x, tick.x0)
-                del tick, back  # and with it the estimate, before the next one is made
-        except BaseException:
-            self.job.flush()
-            raise
+        for tick in diffuse(x, denoise, steps[done:], schedule.solver, asked, memory):
+            x, memory, done = tick.x, None, done + 1
+            back = tick.memory and tick.memory.x0
+            self.job.painted(Canvas(asked.stage, done, x, back, _noted(stage)))
+            yield Ticked(asked.stage, done, len(steps), tick.step.timestep, x, tick.x0)
+            del tick, back  # and with it the estimate, before the next one is made
         return x
 
     def result(self, number: int, latents: Tensor) -> StageResult:
@@ -349,9 +357,10 @@ def paint(
         )
         for number, (each, negative) in enumerate(zip(several, negatives, strict=True))
     ]
+    kept = _kept(requests[0], job, noise is not None or latents is not None) if requests else job
     loaded = load(model) if isinstance(model, str) else model
     pictures = [
-        _painted_whole(replace(each, model=loaded), noise, start, job, callback)
+        _painted_whole(replace(each, model=loaded), noise, start, kept, callback)
         for each, start in zip(requests, starts, strict=True)
     ]
     return pictures if isinstance(prompt, list | tuple) else pictures[0]
@@ -361,7 +370,7 @@ def _painted_whole(
     request: Request,
     noise: Noise | None,
     latents: Tensor | None,
-    job: str | Path | None,
+    job: Job | Unkept | str | Path | None,
     callback: Callable[[Event], Any] | None,
 ) -> Picture:
     for event in generate(request, noise=noise, latents=latents, job=job):

@@ -3,12 +3,16 @@
 import itertools
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where nobody is kept away
+    fcntl = None
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -18,10 +22,11 @@ from muralist.errors import BadRequest
 from muralist.request import Request
 from muralist.version import __version__
 
-__all__ = ["Canvas", "Job", "Unkept"]
+__all__ = ["Canvas", "Job", "Unkept", "reached"]
 
 _FORMAT = 1  # of the files below
 _REQUEST, _CANVAS, _STAGE = "job.json", "canvas.safetensors", "stage-{}.safetensors"
+_LOCK = "lock"
 
 
 class Canvas(NamedTuple):
@@ -39,6 +44,12 @@ class Unkept:
 
     def begin(self) -> None:
         pass
+
+    def end(self) -> None:
+        pass
+
+    def reached(self) -> tuple[int, int]:
+        return 0, 0
 
     def stages(self) -> list[Canvas]:
         return []
@@ -61,9 +72,11 @@ class Job:
 
     The canvas is written every `interval` seconds, and when the run stops. Files appear whole: the
     one before is kept until the next is on the disk. `told` is what else is to be remembered, as
-    JSON values.
+    JSON values; what was told before if unset.
 
-    Raises `BadRequest` where the folder holds another request, or files of another muralist.
+    Raises `BadRequest` where the folder holds another request, files of another muralist or of
+    somebody else, or cannot be written to; and, from `begin` to `end`, where another process is at
+    it.
     """
 
     def __init__(
@@ -73,18 +86,28 @@ class Job:
         told: Mapping[str, Any] | None = None,
         interval: float = 60.0,
     ) -> None:
-        self.folder, self.told, self.interval = Path(folder), dict(told or {}), interval
-        self._asked = request.to_json()
+        self.folder, self.interval = Path(folder), interval
+        asked = {**request.to_json(), "scheduler": dict(request.card.scheduler)}
+        self._asked = json.loads(json.dumps(asked, default=str))
         self._latest: Canvas | None = None
         self._written = time.monotonic()
+        self._lock: IO[str] | None = None
+        before: Mapping[str, Any] = {}
         if self.begun:
-            before = self.read(self.folder)["request"]
-            others = [name for name in self._asked if before.get(name) != self._asked[name]]
-            if others:
-                raise BadRequest(
-                    f"{self.folder} holds another picture (other {', '.join(others)}); resume it,"
-                    " remove it, or name another folder"
-                )
+            content = self.read(self.folder)
+            before = content["told"]
+            self._check_same(content["request"])
+        else:
+            _check_free(self.folder)
+        self.told = dict(before if told is None else told)
+
+    def _check_same(self, before: Mapping[str, Any]) -> None:
+        others = [name for name in self._asked if before.get(name) != self._asked[name]]
+        if others:
+            raise BadRequest(
+                f"{self.folder} holds another picture (other {', '.join(others)}); resume it,"
+                " remove it, or name another folder"
+            )
 
     @property
     def begun(self) -> bool:
@@ -92,16 +115,24 @@ class Job:
         return (self.folder / _REQUEST).exists()
 
     def begin(self) -> None:
-        """Writes down what is asked for."""
+        """Keeps others away, and writes down what is asked for."""
         known = {"format": _FORMAT, "muralist": __version__, "request": self._asked}
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
+            self._lock = _locked(self.folder / _LOCK)
             with _settled(self.folder / _REQUEST) as unfinished:
                 unfinished.write_text(json.dumps({**known, "told": self.told}, indent=1))
         except OSError:
-            with suppress(OSError):  # where others have put something into it
-                self.folder.rmdir()
+            self.end()
+            if not self.begun:
+                self.remove()
             raise
+
+    def end(self) -> None:
+        """Lets others at it."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     @staticmethod
     def read(folder: str | Path) -> dict[str, Any]:
@@ -109,26 +140,29 @@ class Job:
         path = Path(folder) / _REQUEST
         try:
             content = json.loads(path.read_text())
-            kind, version = content["format"], content["muralist"]
-            if not isinstance(content["request"], dict) or not isinstance(content["told"], dict):
-                raise TypeError("a job holds a request, and what else it was told")
+            kind, version = content["format"], str(content["muralist"])
+            told = content["told"]
         except FileNotFoundError as error:
             raise BadRequest(f"{folder} is no job: there is no {path}") from error
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise BadRequest(f"{path} cannot be read: {error}") from error
+            raise BadRequest(f"{path} cannot be read: {error!r}") from error
         if kind != _FORMAT or _line(version) != _line(__version__):
             raise BadRequest(
                 f"{folder} was begun by muralist {version}, and this is {__version__}: go on with"
                 " that one, or paint anew"
             )
+        try:
+            Request.arguments(content["request"])
+            whole = {"width", "height", "prompt"} <= set(content["request"])
+        except (BadRequest, TypeError, LookupError, AttributeError) as error:
+            raise BadRequest(f"{path} holds no request: {error}") from error
+        if not whole or not isinstance(told, dict):
+            raise BadRequest(f"{path} holds no request")
         return content
 
-    @staticmethod
-    def reached(folder: str | Path) -> tuple[int, int]:
+    def reached(self) -> tuple[int, int]:
         """How many stages are finished, and how many steps of the next."""
-        finished = len(_stages(Path(folder)))
-        stage, steps = _told(Path(folder) / _CANVAS)
-        return finished, steps if stage == finished + 1 else 0
+        return reached(self.folder)
 
     def stages(self) -> list[Canvas]:
         """The finished stages, in their order."""
@@ -147,21 +181,53 @@ class Job:
 
     def finished(self, canvas: Canvas) -> None:
         """Keeps a finished stage."""
-        self._latest = None
         _write(canvas, self.folder / _STAGE.format(canvas.stage))
+        self._latest = None
         (self.folder / _CANVAS).unlink(missing_ok=True)
         self._written = time.monotonic()
 
     def flush(self) -> None:
         """Writes the canvas of the last step that is done."""
-        latest, self._latest = self._latest, None
-        if latest is not None:
-            _write(latest, self.folder / _CANVAS)
+        if self._latest is not None:
+            _write(self._latest, self.folder / _CANVAS)
+            self._latest = None
             self._written = time.monotonic()
 
     def remove(self) -> None:
-        """The folder, and all that is in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """The job's own files, what it is a job by last of all, and its folder if none are left."""
+        for path in [*_stages(self.folder), self.folder / _CANVAS, self.folder / _LOCK]:
+            path.unlink(missing_ok=True)
+        (self.folder / _REQUEST).unlink(missing_ok=True)
+        with suppress(OSError):  # somebody has put something into it
+            self.folder.rmdir()
+
+
+def reached(folder: Path) -> tuple[int, int]:
+    """How many stages of a job are finished, and how many steps of the next."""
+    finished = len(_stages(folder))
+    stage, steps = _told(folder / _CANVAS)
+    return finished, steps if stage == finished + 1 else 0
+
+
+def _check_free(folder: Path) -> None:
+    """Raises `BadRequest` where no job can be begun."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadRequest(f"{folder} is there and is no job; name another folder for it")
+    there = next(part for part in (folder, *folder.absolute().parents) if part.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise BadRequest(f"{folder} cannot be written: {there} is no folder that can")
+
+
+def _locked(path: Path) -> IO[str]:
+    """An open file that no other process has open so; given back when it is closed, or killed."""
+    file = path.open("w")
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise BadRequest(f"{path.parent} is being painted by another process") from error
+    return file
 
 
 def _line(version: str) -> list[str]:

@@ -25,7 +25,7 @@ class StagePlan:
     size: Size
     steps: int
     evaluations: int  # views asked about, all steps together; a guided view counts once
-    samples: int  # rows through the network; a guided view is two
+    samples: int  # rows through the network; a guided view is two, or three
 
 
 @dataclass(frozen=True)

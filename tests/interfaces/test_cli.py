@@ -372,6 +372,61 @@ def test_a_job_can_be_kept_and_is_listed(run):
     assert "no job here" in run("jobs")[1]
 
 
+def test_a_job_where_other_files_are_is_refused_and_they_are_left_alone(run):
+    Path("photos").mkdir()
+    Path("photos/mine.txt").write_text("precious")
+    for job in ("photos", "."):
+        code, _, err = run("paint", "x", *TOY, "--out", "x.png", "--job", job)
+        assert code == 2 and "is there and is no job" in err
+    code, _, err = run("paint", "x", *TOY, "--out", "new/x.png", "--job", "new")
+    assert code == 2 and "lies in the job's folder" in err
+    assert [path.name for path in Path.cwd().rglob("*")] == ["photos", "mine.txt"]
+
+
+def test_stages_that_were_finished_before_are_kept_too(run):
+    import muralist
+
+    run("paint", "x", *TOY, "--out", "x.png", "--keep")
+    Path("x.png").unlink()
+    told = json.loads(Path("x.png.job/job.json").read_text())
+    told["told"]["stages"] = str(Path("stages").absolute())
+    Path("x.png.job/job.json").write_text(json.dumps(told))
+    assert run("resume", "x.png.job")[0] == 0
+    assert len(list(Path("stages").iterdir())) == 3
+    assert muralist.Request.from_json(read_settings("x.png")).prompt == "x"
+
+
+def test_an_unset_name_is_not_a_stopped_pictures(run):
+    run("paint", "a cat", *TOY, "--keep")
+    Path("picture.png").unlink()
+    assert run("paint", "a dog", *TOY)[0] == 0
+    assert read_settings("picture-2.png")["prompt"] == "a dog"
+
+
+def test_bad_jobs_are_told_and_the_others_are_listed(run):
+    run("paint", "x", *TOY, "--out", "x.png", "--keep")
+    Path("bad").mkdir()
+    Path("bad/job.json").write_text("{}")
+    code, out, err = run("jobs")
+    assert code == 0 and "x.png.job" in out and "bad/job.json cannot be read" in err
+    assert "x.png.job" in run("jobs", "x.png.job")[1]
+    assert run("jobs", "nosuch")[0] == 2
+    code, _, err = run("resume", "x.png.job", "--batch-size", "0")
+    assert code == 2 and "batch_size is 0" in err
+
+
+def test_a_device_that_is_full_is_told_in_a_sentence(run, monkeypatch):
+    import torch
+
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("no memory on purpose")
+
+    monkeypatch.setattr("muralist.models.toy.Toy.decode", full)
+    code, _, err = run("paint", "x", *TOY, "--out", "x.png")
+    assert code == 1
+    assert "the device has no memory left" in err and "muralist resume x.png.job" in err
+
+
 def test_a_job_that_was_begun_in_python_is_for_python(run):
     import muralist
 

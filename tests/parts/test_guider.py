@@ -7,7 +7,7 @@ import torch
 from diffusers import guiders
 
 import muralist
-from muralist import BadRequest, MultiDiffusion, Request
+from muralist import AccDiffusion, BadRequest, MultiDiffusion, Request
 from muralist.canvas import Size
 from muralist.denoisers import CFG, Guider
 from muralist.patches import Probe
@@ -32,6 +32,13 @@ def test_it_can_be_led_at_another_scale(scale):
     x, q = normal(2, 3, 8, 8), asked()
     led = Guider(Bare(answered), guiders.ClassifierFreeGuidance(guidance_scale=5.0)).led(scale)
     torch.testing.assert_close(led(x, q), CFG(answered, scale)(x, q))
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5, 1.0])
+def test_perturbed_attention_is_not_led_without_guidance(scale):
+    method = AccDiffusion(window_guidance_scale=scale)
+    with pytest.raises(BadRequest, match="beside perturbed attention it is above 1"):
+        Request(pag_scale=3.0, method=method)
 
 
 @MODELS

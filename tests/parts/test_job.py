@@ -14,7 +14,7 @@ import torch
 import muralist
 from muralist import AccDiffusion, BadRequest, DemoFusion, Finished, Pixelsmith, Resumed, Ticked
 from muralist import job as module
-from muralist.job import Job
+from muralist.job import Job, reached
 from tests.laws.parts import painted, toy_request
 
 DPM = {"solver": "dpmpp2m"}
@@ -92,40 +92,80 @@ def test_a_run_tells_where_it_goes_on(tmp_path):
     stopped_after(request, tmp_path, 6)
     events = list(muralist.generate(request, job=tmp_path))
     (where,) = [event for event in events if isinstance(event, Resumed)]
-    assert (where.stages, where.steps) == (1, 2) == (Job.reached(tmp_path)[0] - 2, 2)
+    assert (where.stages, where.steps) == (1, 2) == (reached(tmp_path)[0] - 2, 2)
     first = next(event for event in events if isinstance(event, Ticked))
     assert (first.stage, first.step, first.steps) == (2, 3, 4)
     assert not [event for event in muralist.generate(request) if isinstance(event, Resumed)]
 
 
-KILLED = """
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_a_stage_that_was_just_finished_is_not_painted_again(tmp_path, stage):
+    """Stopped by who was told of it: its last steps are not written yet."""
+    request = toy_request(DemoFusion(), height=48, width=40)
+    run = muralist.generate(request, job=tmp_path)
+    for event in run:
+        if isinstance(event, muralist.StageDone) and event.stage == stage:
+            run.close()
+            break
+    assert reached(tmp_path) == (stage - 1, 4)
+    assert torch.equal(finished(request, tmp_path).latents, painted(request).latents)
+
+
+@pytest.mark.parametrize("name", ["canvas.safetensors", "stage-1.safetensors"])
+def test_a_stop_while_it_writes_loses_nothing(tmp_path, monkeypatch, name):
+    request = toy_request(DemoFusion(), height=48, width=40)
+    save, stopped = module.save_file, []
+
+    def interrupted(tensors, path, told):
+        if not stopped and Path(path).name.startswith(name):
+            stopped.append(path)
+            raise KeyboardInterrupt
+        save(tensors, path, told)
+
+    monkeypatch.setattr(module, "save_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(muralist.generate(request, job=Job(tmp_path, request, interval=0)))
+    assert reached(tmp_path) == (0, 1 if name.startswith("canvas") else 4)
+    assert torch.equal(finished(request, tmp_path).latents, painted(request).latents)
+
+
+STEPS = 12
+KILLED = f"""
 import sys
 import muralist
 from muralist.job import Job
 
-request = muralist.Request(model="toy", height=64, width=64, num_inference_steps=12)
+request = muralist.Request(model="toy", height=64, width=64, num_inference_steps={STEPS})
 for event in muralist.generate(request, job=Job(sys.argv[1], request, interval=0)):
     if isinstance(event, muralist.Ticked):
-        print(event.stage, event.step, flush=True)
+        print((event.stage - 1) * {STEPS} + event.step, flush=True)
     if isinstance(event, muralist.Finished):
         print("done", flush=True)
 """
 
 
 def test_a_run_that_was_killed_at_any_moment_goes_on(tmp_path):
-    """kill -9 while it computes, or while it writes: the step after some line was printed."""
-    moments, lines = random.Random(7), []
-    while "done" not in lines:
+    """kill -9 while it computes or writes, soon after some line was printed."""
+    moments, done, kills = random.Random(7), 0, 0
+    while True:
         process = subprocess.Popen(
             [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
-        for _, line in zip(range(moments.randint(9, 21)), process.stdout, strict=False):
-            lines.append(line.strip())
+        lines = [
+            line.strip()
+            for _, line in zip(range(moments.randint(9, 21)), process.stdout, strict=False)
+        ]
         process.kill()
         process.communicate()
-    assert len(lines) > len(set(lines)) or len(lines) == 4 * 12 + 1
-    request = muralist.Request(model="toy", height=64, width=64, num_inference_steps=12)
+        assert lines[0] == str(done + 1) or lines[0] == "done", "no step is taken twice"
+        if lines[-1] == "done":
+            break
+        stages, steps = reached(tmp_path)
+        done, kills = stages * STEPS + steps, kills + 1
+        assert done >= int(lines[-1]), "what was told is on the disk"
+    assert kills >= 2
+    request = muralist.Request(model="toy", height=64, width=64, num_inference_steps=STEPS)
     assert torch.equal(finished(request, tmp_path).latents, painted(request).latents)
 
 
@@ -146,7 +186,7 @@ def test_a_full_disk_costs_what_was_not_written(tmp_path, monkeypatch, write):
     with pytest.raises(OSError, match="No space left"):
         list(muralist.generate(request, job=Job(tmp_path, request, interval=0)))
     monkeypatch.undo()
-    stages, steps = Job.reached(tmp_path)
+    stages, steps = reached(tmp_path)
     assert 5 * stages + steps == write - 1
     assert torch.equal(finished(request, tmp_path).latents, painted(request).latents)
 
@@ -171,7 +211,10 @@ def test_the_canvas_is_written_from_time_to_time(tmp_path, monkeypatch):
     [
         ({"format": 99}, "was begun by muralist .*: go on with that one, or paint anew"),
         ({"muralist": "0.0.1"}, r"was begun by muralist 0\.0\.1, and this is"),
-        ({"request": 3}, "cannot be read"),
+        ({"muralist": 3}, "was begun by muralist 3"),
+        ({"request": 3}, "holds no request"),
+        ({"request": {"model": "toy", "prompt": "", "method": {}}}, "holds no request"),
+        ({"told": 3}, "holds no request"),
     ],
 )
 def test_jobs_of_another_muralist_are_refused(tmp_path, change, sentence):
@@ -211,3 +254,46 @@ def test_given_noise_and_several_prompts_make_no_job(tmp_path):
 def test_a_folder_that_is_no_job_is_refused(tmp_path):
     with pytest.raises(BadRequest, match="is no job"):
         Job.read(tmp_path)
+
+
+def test_two_processes_do_not_paint_one_job(tmp_path):
+    request = toy_request(DemoFusion())
+    first = muralist.generate(request, job=tmp_path)
+    next(first)
+    with pytest.raises(BadRequest, match="is being painted by another process"):
+        next(muralist.generate(request, job=tmp_path))
+    first.close()
+    next(muralist.generate(request, job=tmp_path))
+
+
+def test_what_is_not_a_jobs_own_is_left_alone(tmp_path):
+    request = toy_request(DemoFusion())
+    finished(request, tmp_path / "job")
+    (tmp_path / "job" / "mine.txt").write_text("precious")
+    Job(tmp_path / "job", request).remove()
+    assert [path.name for path in (tmp_path / "job").iterdir()] == ["mine.txt"]
+    with pytest.raises(BadRequest, match="is there and is no job"):
+        Job(tmp_path / "job", request)
+
+
+@pytest.mark.parametrize("place", ["file", "file/sub"])
+def test_a_place_where_no_job_can_be_is_refused(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadRequest, match=r"is no (job|folder)"):
+        muralist.generate(toy_request(DemoFusion()), job=tmp_path / place)
+
+
+def test_a_job_remembers_what_it_was_told(tmp_path):
+    request = toy_request(DemoFusion())
+    next(muralist.generate(request, job=Job(tmp_path, request, {"out": "here"})))
+    next(muralist.generate(request, job=tmp_path))
+    assert Job.read(tmp_path)["told"] == {"out": "here"}
+
+
+def test_another_schedule_is_another_picture(tmp_path):
+    request = toy_request(DemoFusion())
+    next(muralist.generate(request, job=tmp_path))
+    card = request.card
+    other = replace(card, scheduler={**card.scheduler, "timestep_spacing": "trailing"})
+    with pytest.raises(BadRequest, match=r"\(other scheduler\)"):
+        muralist.generate(replace(request, model=replace(request.model, card=other)), job=tmp_path)

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 
-from muralist.errors import BadRequest, ModelNotFound, MuralistError, UnsupportedModel
+from muralist.errors import (
+    BadRequest,
+    ModelNotFound,
+    MuralistError,
+    OutOfMemory,
+    UnsupportedModel,
+)
 from muralist.version import __version__
 
 if TYPE_CHECKING:
@@ -163,7 +169,7 @@ def paint(
         **_absolute(out=target, stages=stages, explain=explain),
         **{"device": device, "dtype": dtype, "batch_size": batch_size, "canvas": canvas},
     }
-    kept = Job(job or target.with_name(f"{target.name}.job"), request, told)
+    kept = Job(job or _job_of(target), request, told)
     _paint(kept, request, target, keep, json)
 
 
@@ -187,7 +193,8 @@ def resume(
     if "out" not in content["told"]:
         raise BadRequest(f"{job} was begun in Python; go on there, with generate(request, job=...)")
     given = {"batch_size": batch_size, "canvas": canvas, "device": device, "dtype": dtype}
-    told = {**content["told"], **{name: value for name, value in given.items() if value}}
+    given = {name: value for name, value in given.items() if value is not None}
+    told = {"batch_size": 16, "canvas": None, **content["told"], **given}
     limits = {"batch_size": told["batch_size"], "canvas": told["canvas"]}
     request = Request(**Request.arguments(content["request"]), **limits)
     target = _target(Path(told["out"]), request)
@@ -204,25 +211,45 @@ def jobs(
     """List the runs in a folder that can be resumed, and how far they came."""
     from muralist.cli import show
 
-    show.jobs(sorted(file.parent for file in folder.glob("*/job.json")), json)
+    if not folder.is_dir():
+        raise BadRequest(f"there is no folder {folder}")
+    files = [*folder.glob("job.json"), *folder.glob("*/job.json")]
+    show.jobs(sorted(file.parent for file in files), json)
 
 
 def _paint(job: "Job", request: "Request", out: Path, keep: bool, as_json: bool) -> None:
     """Paints with a job that is there until the picture is, and tells of it when that fails."""
+    import torch
+
     from muralist.cli import show
 
     told = job.told
-    places = {name: Path(told[name]) if told[name] else None for name in ("stages", "explain")}
+    if job.folder.absolute() in out.absolute().parents:
+        raise BadRequest(f"{out} lies in the job's folder {job.folder}, which goes when it is done")
+    places = {name: Path(told[name]) if told.get(name) else None for name in ("stages", "explain")}
     reader = show.lines if as_json else show.progress
-    loaded = _loaded(request, told["device"], told["dtype"])
     try:
+        loaded = _loaded(request, told.get("device"), told.get("dtype"))
         reader(loaded, out, show.Folders(**places), job)
+    except torch.OutOfMemoryError as error:
+        short = OutOfMemory("the device has no memory left; try --canvas ram, a smaller --dtype")
+        _remind(short, job)
+        raise short from error
     except BaseException as error:
-        if job.begun:
-            error.add_note(f"go on with: muralist resume {quote(str(job.folder))}")
+        _remind(error, job)
         raise
     if not keep:
         job.remove()
+
+
+def _remind(error: BaseException, job: "Job") -> None:
+    if job.begun:
+        error.add_note(f"go on with: muralist resume {quote(str(job.folder))}")
+
+
+def _job_of(picture: Path) -> Path:
+    """Where a picture's job is if nothing else is said."""
+    return picture.with_name(f"{picture.name}.job")
 
 
 def _target(out: Path, request: "Request") -> Path:
@@ -312,6 +339,9 @@ def plan(
     guidance_scale: Annotated[
         float | None, Parameter(help="1 and less halves what goes through the network")
     ] = None,
+    pag_scale: Annotated[
+        float | None, Parameter(help="perturbed-attention guidance asks about each view again")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what a picture will cost, before painting it: stages, network calls, memory."""
@@ -326,6 +356,7 @@ def plan(
             set=set_,
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
+            pag_scale=pag_scale,
         ),
         json,
     )
@@ -426,7 +457,7 @@ def _loaded(request: "Request", device: str | None, dtype: str | None) -> "Reque
 def _free(path: Path) -> Path:
     """The path, or the first numbered one beside it that does not exist."""
     number, free = 1, path
-    while free.exists():
+    while free.exists() or _job_of(free).exists():
         number += 1
         free = path.with_stem(f"{path.stem}-{number}")
     return free

@@ -21,7 +21,7 @@ from muralist.canvas import View
 from muralist.errors import BadRequest
 from muralist.events import Event, Finished, Resumed, StageDone, Started, Ticked, TileDone
 from muralist.generation import PromptTooLong, generate
-from muralist.job import Job
+from muralist.job import Job, reached
 from muralist.picture import Picture, StageResult
 from muralist.planning import Plan
 from muralist.planning import plan as planned
@@ -155,8 +155,12 @@ def _keep_stage(event: StageDone, last: int, folders: Folders, request: Request)
 
 def _keep_all(picture: Picture, out: Path, stages: Path | None, request: Request) -> None:
     picture.save(out)
-    if stages is not None:
-        _keep(picture.stages[-1], stages, request)
+    if stages is None:
+        return
+    for result in picture.stages[:-1]:  # finished before the run was taken up
+        if not _place(result, stages).exists():
+            _keep(replace(result), stages, request)
+    _keep(picture.stages[-1], stages, request)
 
 
 def _keep_why(result: StageResult, why: Explanation, folder: Path, request: Request) -> None:
@@ -176,8 +180,11 @@ def _seen(picture: Image.Image, view: View, factor: int) -> Image.Image:
 
 
 def _keep(result: StageResult, folder: Path, request: Request) -> None:
-    path = folder / f"stage-{result.stage}.png"
-    save(result.pixels, path, {**request.to_json(), "stage": result.stage})
+    save(result.pixels, _place(result, folder), {**request.to_json(), "stage": result.stage})
+
+
+def _place(result: StageResult, folder: Path) -> Path:
+    return folder / f"stage-{result.stage}.png"
 
 
 @contextmanager
@@ -243,7 +250,7 @@ def jobs(folders: Sequence[Path], as_json: bool) -> None:
     for folder in folders:
         try:
             asked = Job.read(folder)["request"]
-            finished, steps = Job.reached(folder)
+            finished, steps = reached(folder)
         except BadRequest as error:  # the others can be listed all the same
             print(f"muralist: {error}", file=sys.stderr)
             continue

@@ -70,6 +70,8 @@ class Guider:
         return self.inner.network
 
     def led(self, scale: float) -> "Guider":
+        if scale <= 1:
+            raise BadRequest(f"guidance scale is {scale}; beside perturbed attention it is above 1")
         return replace(self, guider=self.guider.new(guidance_scale=scale))
 
     def __call__(self, x: Tensor, q: Query) -> Estimate:
