@@ -6,12 +6,13 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from muralist import AccDiffusion, StageDone
 from muralist.canvas import Size, View
 from muralist.denoisers import PatchPrompted
 from muralist.denoisers.prompted import masks, seen, words
 from muralist.patches import Probe
 from muralist.query import Cond, Estimate, Text, Token
-from tests.laws.parts import network, normal, query
+from tests.laws.parts import events, network, normal, query, toy_request
 
 quick = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -185,3 +186,18 @@ def test_the_map_of_a_word_is_the_mean_of_its_tokens():
     assert [word.text for word in every] == ["cat", "corgi"]
     torch.testing.assert_close(of_words[0], maps[1])
     torch.testing.assert_close(of_words[1], maps[2:4].mean(0))
+
+
+@pytest.mark.parametrize("say", ["words", "tokens", "embeddings"])
+@pytest.mark.parametrize("prompt", ["", ",,!"], ids=["empty", "punctuation"])
+def test_a_prompt_without_words_is_painted_and_explained(tiny_sdxl, say, prompt):
+    method = AccDiffusion(prompts=say)
+    sizes = {"height": 384, "width": 512, "num_inference_steps": 2}
+    request = toy_request(method, model=tiny_sdxl, prompt=prompt, **sizes)
+    maps = 0
+    for event in events(request):
+        if isinstance(event, StageDone):
+            assert event.result.latents.isfinite().all()
+            assert event.explain is not None
+            maps += len(event.explain().maps)
+    assert (maps == 0) == (prompt == "")
