@@ -48,7 +48,7 @@ def generate(
     *,
     noise: Noise | None = None,
     latents: Tensor | None = None,
-    job: Job | Unkept | str | Path | None = None,
+    job: Job | str | Path | None = None,
     spool: str | Path | None = None,
 ) -> Iterator[Event]:
     """Paints a request, and tells what happens while it does.
@@ -74,14 +74,12 @@ def generate(
     given = noise is not None or latents is not None
     if given:
         settings["noise"] = "given"
-    kept = _kept(request, job, given)
+    kept = Unkept() if job is None else _kept(request, job, given)
     return _generate(request, drawn, settings, kept, partial(unpainted, folder=spool))
 
 
-def _kept(request: Request, job: Job | Unkept | str | Path | None, given: bool) -> Job | Unkept:
-    """Where the run can be taken up; nowhere if it starts from noise that was `given`."""
-    if job is None or isinstance(job, Unkept):
-        return Unkept()
+def _kept(request: Request, job: Job | str | Path, given: bool) -> Job:
+    """The job of a request, whose noise is its seed's and not `given`."""
     if given:
         raise BadRequest("a run from given noise cannot be taken up: job and noise or latents")
     return job if isinstance(job, Job) else Job(job, request)
@@ -334,7 +332,7 @@ def paint(
     for name, given in (("negative prompts", negatives), ("rows of latents", starts)):
         if len(given) != len(several):
             raise BadRequest(f"there are {len(several)} prompts and {len(given)} {name}")
-    if job is not None and len(several) > 1:
+    if job is not None and len(several) != 1:
         raise BadRequest(f"a job is one picture; there are {len(several)} prompts")
     chosen = method_named(method)() if isinstance(method, str) else method or DemoFusion()
     requests = [
@@ -357,7 +355,8 @@ def paint(
         )
         for number, (each, negative) in enumerate(zip(several, negatives, strict=True))
     ]
-    kept = _kept(requests[0], job, noise is not None or latents is not None) if requests else job
+    given = noise is not None or latents is not None
+    kept = None if job is None else _kept(requests[0], job, given)
     loaded = load(model) if isinstance(model, str) else model
     pictures = [
         _painted_whole(replace(each, model=loaded), noise, start, kept, callback)
@@ -370,7 +369,7 @@ def _painted_whole(
     request: Request,
     noise: Noise | None,
     latents: Tensor | None,
-    job: Job | Unkept | str | Path | None,
+    job: Job | None,
     callback: Callable[[Event], Any] | None,
 ) -> Picture:
     for event in generate(request, noise=noise, latents=latents, job=job):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,7 +27,7 @@ __all__ = ["Canvas", "Job", "Unkept", "reached"]
 
 _FORMAT = 1  # of the files below
 _REQUEST, _CANVAS, _STAGE = "job.json", "canvas.safetensors", "stage-{}.safetensors"
-_LOCK = "lock"
+_LOCK, _UNFINISHED = "lock", ".unfinished"
 
 
 class Canvas(NamedTuple):
@@ -195,6 +196,7 @@ class Job:
 
     def remove(self) -> None:
         """The job's own files, what it is a job by last of all, and its folder if none are left."""
+        shutil.rmtree(self.folder / _UNFINISHED, ignore_errors=True)
         for path in [*_stages(self.folder), self.folder / _CANVAS, self.folder / _LOCK]:
             path.unlink(missing_ok=True)
         (self.folder / _REQUEST).unlink(missing_ok=True)
@@ -211,7 +213,8 @@ def reached(folder: Path) -> tuple[int, int]:
 
 def _check_free(folder: Path) -> None:
     """Raises `BadRequest` where no job can be begun."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    ours = (_LOCK, _UNFINISHED)  # all there is of a job that was killed before it began
+    if folder.exists() and not (folder.is_dir() and all(p.name in ours for p in folder.iterdir())):
         raise BadRequest(f"{folder} is there and is no job; name another folder for it")
     there = next(part for part in (folder, *folder.absolute().parents) if part.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
@@ -247,10 +250,12 @@ def _write(canvas: Canvas, path: Path) -> None:
 def _settled(path: Path) -> Iterator[Path]:
     """A file to write, which takes its place once it is on the disk, and the place, too.
 
-    Raises `OSError`, and leaves what was there.
+    It lies in a folder of its own, with whatever its writer puts beside it: all that a kill can
+    leave is in there. Raises `OSError`, and leaves what was there.
     """
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished = path.parent / _UNFINISHED / path.name
     try:
+        unfinished.parent.mkdir(exist_ok=True)
         yield unfinished
         _sync(unfinished)
         unfinished.replace(path)
@@ -258,7 +263,7 @@ def _settled(path: Path) -> Iterator[Path]:
         reason = getattr(error, "strerror", None) or error
         raise OSError(f"{path} cannot be written: {reason}") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        shutil.rmtree(unfinished.parent, ignore_errors=True)
     _sync(path.parent)
 
 

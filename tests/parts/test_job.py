@@ -276,6 +276,36 @@ def test_what_is_not_a_jobs_own_is_left_alone(tmp_path):
         Job(tmp_path / "job", request)
 
 
+def test_what_a_kill_left_half_written_goes_with_the_job(tmp_path):
+    """A writer's own temporary file, too: else the folder stayed, and nothing could begin there."""
+    request = toy_request(DemoFusion())
+    stopped_after(request, tmp_path / "job", 2)
+    (tmp_path / "job" / ".unfinished").mkdir()
+    (tmp_path / "job" / ".unfinished" / ".tmpabc").write_bytes(b"half of it")
+    Job(tmp_path / "job", request).remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_was_killed_before_it_began_can_begin(tmp_path):
+    (tmp_path / "lock").write_text("")
+    (tmp_path / ".unfinished").mkdir()
+    assert finished(toy_request(DemoFusion()), tmp_path)
+
+
+def test_a_killed_writer_leaves_nothing_outside_the_folder_of_the_unfinished(tmp_path):
+    program = """
+import os, sys
+import torch
+from muralist import job as module
+
+module._sync = lambda path: os._exit(9)
+canvas = module.Canvas(1, 1, torch.zeros(1, 3, 8, 8), None, {})
+module._write(canvas, module.Path(sys.argv[1]) / "canvas.safetensors")
+"""
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path)]).returncode == 9
+    assert [path.name for path in tmp_path.iterdir()] == [".unfinished"]
+
+
 @pytest.mark.parametrize("place", ["file", "file/sub"])
 def test_a_place_where_no_job_can_be_is_refused(tmp_path, place):
     (tmp_path / "file").write_text("")
