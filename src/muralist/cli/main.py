@@ -20,6 +20,8 @@ from muralist.errors import (
 from muralist.version import __version__
 
 if TYPE_CHECKING:
+    import torch
+
     from muralist.job import Job
     from muralist.request import Request
 
@@ -89,6 +91,10 @@ def paint(
     prompt: Annotated[str | None, Parameter(help="what to paint")] = None,
     /,
     *,
+    prompts: Annotated[
+        Path | None,
+        Parameter(help="a file with a JSON object for each of many pictures; --out is a folder"),
+    ] = None,
     out: Annotated[Path | None, Parameter(help=f"{FILE}; picture.png if unset")] = None,
     size: Size = None,
     model: Model | None = None,
@@ -137,40 +143,52 @@ def paint(
     dtype: Dtype | None = None,
     json: Json = False,
 ) -> None:
-    """Paint a picture from a prompt."""
+    """Paint a picture from a prompt, or many."""
+    from muralist.cli import typed
     from muralist.job import Job
+    from muralist.series import job_of
     from muralist.sinks import check_writable
 
-    request = _request(
-        _liked(like),
-        prompt=prompt,
-        size=size,
-        model=model,
-        method=method if slider is None else method or "pixelsmith",
-        set=[*(set_ or []), *([] if slider is None else [f"slider={slider}"])],
-        negative_prompt=negative_prompt,
-        num_inference_steps=steps,
-        guidance_scale=guidance_scale,
-        guidance_rescale=guidance_rescale,
-        guidance_interval=guidance_interval,
-        pag_scale=pag_scale,
-        solver=solver,
-        seed=seed,
-        batch_size=batch_size,
-        canvas=canvas,
-    )
+    given = {
+        "size": size,
+        "model": model,
+        "method": method if slider is None else method or "pixelsmith",
+        "set": [*(set_ or []), *([] if slider is None else [f"slider={slider}"])],
+        "negative_prompt": negative_prompt,
+        "num_inference_steps": steps,
+        "guidance_scale": guidance_scale,
+        "guidance_rescale": guidance_rescale,
+        "guidance_interval": guidance_interval,
+        "pag_scale": pag_scale,
+        "solver": solver,
+        "seed": seed,
+        "batch_size": batch_size,
+        "canvas": canvas,
+    }
+    liked = typed.liked(like)
+    told = {"device": device, "dtype": dtype, "batch_size": batch_size, "canvas": canvas}
+    if prompts is not None:
+        alone = {"a prompt": prompt, "--stages": stages, "--explain": explain, "--job": job}
+        for name, value in alone.items():
+            if value is not None:
+                raise BadRequest(f"{name} is for a single picture; --prompts paints many")
+        _paint_many(prompts, out, liked, given, told, keep, json)
+        return
+    request = typed.request(liked, prompt=prompt, **given)
     if like is None and prompt is None:
         raise BadRequest('there is no prompt; give one, for example "a red circle"')
     target = _target(out or _free(Path("picture.png")), request)
     for folder in (stages, explain):
         if folder is not None:
             check_writable(folder / "stage-1.png")
-    told = {
-        **_absolute(out=target, stages=stages, explain=explain),
-        **{"device": device, "dtype": dtype, "batch_size": batch_size, "canvas": canvas},
-    }
-    kept = Job(job or _job_of(target), request, told)
-    _paint(kept, request, target, keep, json)
+    places = _absolute(out=target, stages=stages, explain=explain)
+    kept = Job(job or job_of(target), request)
+    if kept.begun and kept.told.get("dtype") != dtype:
+        raise BadRequest(
+            f"{kept.folder} was begun with --dtype {kept.told.get('dtype') or 'unset'}; say the same,"
+            " or remove it"
+        )
+    _paint(kept.telling({**places, **told}), request, target, keep, json)
 
 
 @app.command
@@ -242,14 +260,51 @@ def _paint(job: "Job", request: "Request", out: Path, keep: bool, as_json: bool)
         job.remove()
 
 
+def _paint_many(
+    file: Path,
+    out: Path | None,
+    liked: dict[str, Any],
+    given: dict[str, Any],
+    told: dict[str, Any],
+    keep: bool,
+    as_json: bool,
+) -> None:
+    """Paints every picture of a file into a folder, those that are there already left out."""
+    from muralist.cli import show
+    from muralist.cli.prompts import wanted
+    from muralist.series import RESULTS, Painting, still_wanted
+
+    if out is None:
+        raise BadRequest("there is no --out; a folder for the pictures is needed")
+    if out.exists() and not out.is_dir():
+        raise BadRequest(f"{out} is a file; a folder for the pictures is needed")
+    pictures = wanted(file, out, liked, given)
+    painting = Painting(*_kinds(told["device"], told["dtype"]), keep, told)
+    for picture in pictures:
+        _target(picture.out, picture.request)
+        painting.job(picture)
+    missing = still_wanted(pictures, out)
+    out.mkdir(parents=True, exist_ok=True)
+    _quiet_bars()
+    results = map(painting, missing)
+    try:
+        if as_json:
+            failed = show.many_lines(results)
+        else:
+            failed = show.many(results, out, len(pictures) - len(missing), len(pictures))
+    except BaseException as error:
+        error.add_note("the same command goes on")
+        raise
+    if failed:
+        raise MuralistError(
+            f"{failed} of {len(pictures)} pictures could not be painted; {out / RESULTS} says why,"
+            " and the same command tries them again"
+        )
+
+
 def _remind(error: BaseException, job: "Job") -> None:
     if job.begun:
         error.add_note(f"go on with: muralist resume {quote(str(job.folder))}")
-
-
-def _job_of(picture: Path) -> Path:
-    """Where a picture's job is if nothing else is said."""
-    return picture.with_name(f"{picture.name}.job")
 
 
 def _target(out: Path, request: "Request") -> Path:
@@ -288,7 +343,7 @@ def sheet(
     dtype: Dtype | None = None,
 ) -> None:
     """Paint the same prompt at several values of one setting, side by side in one picture."""
-    from muralist.cli import show
+    from muralist.cli import show, typed
     from muralist.sinks import check_writable
 
     given = {
@@ -302,9 +357,9 @@ def sheet(
         "seed": seed,
         "batch_size": batch_size,
     }
-    name, values = _pair(vary, "--vary")
+    name, values = typed.pair(vary, "--vary")
     requests = {
-        f"{name} {value}": _request({}, **_varied(given, set_ or [], name, value))
+        f"{name} {value}": typed.request({}, **typed.varied(given, set_ or [], name, value))
         for value in values.split(",")
     }
     target = check_writable(out or _free(Path("sheet.png")))
@@ -312,19 +367,6 @@ def sheet(
     first = _loaded(first, device, dtype)
     loaded = [first, *(replace(other, model=first.model) for other in others)]
     show.sheet(dict(zip(requests, loaded, strict=True)), target)
-
-
-def _varied(given: dict[str, Any], pairs: list[str], name: str, value: str) -> dict[str, Any]:
-    """What `_request` takes, with one of its settings or of its method's at another value."""
-    from muralist.request import Request
-    from muralist.settings import settings_of
-
-    of_request = {one.name: one.read for one in settings_of(Request)}
-    of_request |= {"method": str, "size": str, "steps": of_request["num_inference_steps"]}
-    if name not in of_request:
-        return {**given, "set": [*pairs, f"{name}={value}"]}
-    varied = "num_inference_steps" if name == "steps" else name
-    return {**given, "set": pairs, varied: of_request[name](value)}
 
 
 @app.command
@@ -345,10 +387,10 @@ def plan(
     json: Json = False,
 ) -> None:
     """Show what a picture will cost, before painting it: stages, network calls, memory."""
-    from muralist.cli import show
+    from muralist.cli import show, typed
 
     show.plan(
-        _request(
+        typed.request(
             {},
             model=model,
             size=size,
@@ -390,74 +432,37 @@ def info(
     show.settings(read_settings(picture), json)
 
 
-def _request(liked: dict[str, Any], **given: Any) -> "Request":
-    """The request of what was typed, over the settings of a picture to be like."""
-    from muralist.request import Request
-
-    given = {name: value for name, value in given.items() if value is not None}
-    known = {**liked, **_method(liked, given.pop("method", None), given.pop("set", [])), **given}
-    if "size" in known:
-        known["width"], known["height"] = _parsed_size(known.pop("size"))
-    return Request(**known)
-
-
-def _liked(picture: Path | None) -> dict[str, Any]:
-    """The arguments of the request that painted a picture."""
-    from muralist.request import Request
-    from muralist.sinks import read_settings
-
-    return {} if picture is None else Request.arguments(read_settings(picture))
-
-
-def _method(liked: dict[str, Any], name: str | None, pairs: list[str]) -> dict[str, Any]:
-    from muralist.methods import METHODS, method_named
-    from muralist.settings import parsed
-
-    old = liked.get("method")
-    cls = method_named(name) if name else type(old) if old else METHODS["demofusion"]
-    typed = dict(_pair(pair) for pair in pairs)
-    return {"method": parsed(cls, typed, base=old if type(old) is cls else None)}
-
-
-def _pair(text: str, option: str = "--set") -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise BadRequest(f"{option} {text} has no value; NAME=VALUE is needed")
-    return name.strip().replace("-", "_"), value.strip()
-
-
-def _parsed_size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.strip().isdecimal() and height.strip().isdecimal()):
-        raise BadRequest(f"size is {text!r}; WIDTHxHEIGHT in pixels is needed, 512x512 for example")
-    return int(width), int(height)
-
-
 def _loaded(request: "Request", device: str | None, dtype: str | None) -> "Request":
-    import diffusers.utils.logging
-    import torch
-    import transformers.utils.logging
-
     from muralist.models import load
 
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
+    _quiet_bars()
+    place, kind = _kinds(device, dtype)
+    return replace(request, model=load(str(request.model), device=place, dtype=kind))
+
+
+def _kinds(
+    device: str | None, dtype: str | None
+) -> "tuple[torch.device | None, torch.dtype | None]":
+    """What was typed, if it is to be had here."""
+    import torch
+
     kinds = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
     if dtype is not None and dtype not in kinds:
         raise BadRequest(f"dtype is {dtype!r}; {', '.join(kinds)} are possible")
     try:
-        chosen = None if device is None else torch.empty(0, device=device).device
+        place = None if device is None else torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).split(". ")[0]
         raise BadRequest(f"device {device!r} is not to be had here: {reason}") from error
-    model = load(str(request.model), device=chosen, dtype=None if dtype is None else kinds[dtype])
-    return replace(request, model=model)
+    return place, None if dtype is None else kinds[dtype]
 
 
 def _free(path: Path) -> Path:
     """The path, or the first numbered one beside it that does not exist."""
+    from muralist.series import job_of
+
     number, free = 1, path
-    while free.exists() or _job_of(free).exists():
+    while free.exists() or job_of(free).exists():
         number += 1
         free = path.with_stem(f"{path.stem}-{number}")
     return free
@@ -467,6 +472,14 @@ def _stop(reason: object, code: int) -> NoReturn:
     sentence = " ".join(str(reason).split())
     print(f"muralist: {sentence}", file=sys.stderr)
     sys.exit(code)
+
+
+def _quiet_bars() -> None:
+    import diffusers.utils.logging
+    import transformers.utils.logging
+
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
 
 
 def _quiet_libraries() -> None:

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,11 +26,23 @@ from muralist.picture import Picture, StageResult
 from muralist.planning import Plan
 from muralist.planning import plan as planned
 from muralist.request import Request
+from muralist.series import Result
 from muralist.settings import settings_of
 from muralist.sinks import lit, save, side_by_side
 from muralist.stage import Explanation
 
-__all__ = ["Folders", "jobs", "lines", "methods", "plan", "progress", "settings", "sheet"]
+__all__ = [
+    "Folders",
+    "jobs",
+    "lines",
+    "many",
+    "many_lines",
+    "methods",
+    "plan",
+    "progress",
+    "settings",
+    "sheet",
+]
 
 PLACES = {"device": "beside the model", "ram": "in host memory"}
 
@@ -109,6 +121,31 @@ def lines(request: Request, out: Path, folders: Folders, job: Job) -> None:
             if said := _as_json(event, out):
                 seconds = round(time.monotonic() - began, 3)
                 print(json.dumps({**said, "seconds": seconds}), flush=True)
+
+
+def many(results: Iterable[Result], folder: Path, there: int, count: int) -> int:
+    """A bar of pictures, of which some are there already; how many of them failed."""
+    failed, console = 0, Console(stderr=True)
+    with _warnings_to(console), _bar(console) as bar:
+        task = bar.add_task(f"{there} of {count} pictures", total=count, completed=there)
+        for done, result in enumerate(results, start=there + 1):
+            bar.update(task, description=f"{done} of {count} pictures", advance=1)
+            if not result["painted"]:
+                failed += 1
+                words = f"{result['out']}: {result['error']}"
+                console.print(words, markup=False, highlight=False, soft_wrap=True)
+    print(f"{folder}: {count - failed} of {count} pictures, {there} of them from before")
+    return failed
+
+
+def many_lines(results: Iterable[Result]) -> int:
+    """Prints each result as it comes; how many failed."""
+    failed = 0
+    with _warnings_to(Console(stderr=True)):
+        for result in results:
+            failed += not result["painted"]
+            print(json.dumps(result), flush=True)
+    return failed
 
 
 def _as_json(event: Event, out: Path) -> dict[str, Any] | None:

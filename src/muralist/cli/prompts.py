@@ -1,0 +1,90 @@
+"""A file of prompts: one JSON object a line, each a picture."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from muralist.cli.typed import request
+from muralist.errors import BadRequest, MuralistError
+from muralist.methods import method_from_json
+from muralist.request import Request
+from muralist.series import Wanted
+from muralist.suggest import did_you_mean
+
+__all__ = ["wanted"]
+
+_SHORT = {"steps": "num_inference_steps"}
+_KNOWN = [field.name for field in fields(Request)] + ["out", "size", *_SHORT]
+
+
+def wanted(
+    file: Path, folder: Path, liked: Mapping[str, Any], given: Mapping[str, Any]
+) -> list[Wanted]:
+    """The pictures that a file asks for, in a folder.
+
+    A line is an object with a `prompt`, or the prompt alone. What else it holds goes before what
+    was typed (`given`) and what a picture to be like holds (`liked`): any argument of a `Request`,
+    `size` and `steps` as typed, `method` by name or as pictures hold it, and `out`, the name of
+    the picture's file, by number if unset. Seeds count up from the one that was typed.
+
+    Raises `BadRequest`, with the number of the line, for the first that cannot be painted.
+    """
+    found: list[Wanted] = []
+    lines: dict[str, int] = {}  # of the names that are taken
+    for number, line in _lines(file):
+        try:
+            known = _read(line)
+            name = known.pop("out", None) or f"{number:04}.png"
+            if not isinstance(name, str) or Path(name).name != name or name.startswith("."):
+                raise BadRequest(f"out is {name!r}; the name of a file is needed, without a folder")
+            if name in lines:
+                raise BadRequest(f"{name} is taken by line {lines[name]}")
+            lines[name] = number
+            numbered = {**given, "seed": (given.get("seed") or 0) + len(found)}
+            found.append(Wanted(number, _request(known, liked, numbered), folder / name))
+        except (MuralistError, TypeError) as error:
+            raise BadRequest(f"{file}, line {number}: {error}") from error
+    if not found:
+        raise BadRequest(f"{file} holds no prompts; a JSON object a line is needed")
+    return found
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    """The lines with something in them, numbered from 1."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRequest(f"{file} cannot be read: {error}") from error
+    return ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
+
+
+def _read(line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise BadRequest(f"this is no JSON: {error}") from error
+    known = {"prompt": value} if isinstance(value, str) else value
+    if not isinstance(known, dict) or not isinstance(known.get("prompt"), str):
+        raise BadRequest('there is no prompt; an object is needed, {"prompt": "a sea"} say')
+    for name in known:
+        if name not in _KNOWN:
+            raise BadRequest(f"there is no setting {name!r}; {did_you_mean(name, _KNOWN)}")
+    return {_SHORT.get(name, name): value for name, value in known.items()}
+
+
+def _request(known: dict[str, Any], liked: Mapping[str, Any], given: dict[str, Any]) -> Request:
+    """The request of a line, over what was typed."""
+    method = known.get("method")
+    if method is not None and not isinstance(method, str | Mapping):
+        raise BadRequest(f"method is {method!r}; a name is needed, or what pictures hold")
+    if isinstance(method, Mapping):
+        liked = {**liked, "method": method_from_json(method)}
+        del known["method"]
+        given = {name: value for name, value in given.items() if name != "method"}
+    if isinstance(interval := known.get("guidance_interval"), list):
+        known["guidance_interval"] = tuple(interval)
+    if "width" in known or "height" in known:
+        given = {name: value for name, value in given.items() if name != "size"}
+    return request(liked, **{**given, **known})

@@ -1,0 +1,63 @@
+"""Requests, of what was typed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from muralist.errors import BadRequest
+from muralist.methods import METHODS, method_named
+from muralist.request import Request
+from muralist.settings import parsed, settings_of
+from muralist.sinks import read_settings
+
+__all__ = ["liked", "pair", "request", "varied"]
+
+
+def request(liked: Mapping[str, Any], **given: Any) -> Request:
+    """The request of what was typed, over the arguments of another.
+
+    `given` is what a `Request` takes, but that `method` is a name, `set` its settings as they are
+    typed, and `size` a width and a height; None is not given.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    known = {**liked, **_method(liked, given.pop("method", None), given.pop("set", [])), **given}
+    if "size" in known:
+        known["width"], known["height"] = _size(known.pop("size"))
+    return Request(**known)
+
+
+def liked(picture: Path | None) -> dict[str, Any]:
+    """The arguments of the request that painted a picture."""
+    return {} if picture is None else Request.arguments(read_settings(picture))
+
+
+def varied(given: dict[str, Any], pairs: list[str], name: str, value: str) -> dict[str, Any]:
+    """What `request` takes, with one of its settings or of its method's at another value."""
+    of_request = {one.name: one.read for one in settings_of(Request)}
+    of_request |= {"method": str, "size": str, "steps": of_request["num_inference_steps"]}
+    if name not in of_request:
+        return {**given, "set": [*pairs, f"{name}={value}"]}
+    varied = "num_inference_steps" if name == "steps" else name
+    return {**given, "set": pairs, varied: of_request[name](value)}
+
+
+def pair(text: str, option: str = "--set") -> tuple[str, str]:
+    """Name and value of what an option was given."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise BadRequest(f"{option} {text} has no value; NAME=VALUE is needed")
+    return name.strip().replace("-", "_"), value.strip()
+
+
+def _method(liked: Mapping[str, Any], name: str | None, pairs: list[str]) -> dict[str, Any]:
+    old = liked.get("method")
+    cls = method_named(name) if name else type(old) if old else METHODS["demofusion"]
+    typed = dict(pair(text) for text in pairs)
+    return {"method": parsed(cls, typed, base=old if type(old) is cls else None)}
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = str(text).lower().partition("x")
+    if not (width.strip().isdecimal() and height.strip().isdecimal()):
+        raise BadRequest(f"size is {text!r}; WIDTHxHEIGHT in pixels is needed, 512x512 for example")
+    return int(width), int(height)
