@@ -436,6 +436,13 @@ def test_a_job_that_was_begun_in_python_is_for_python(run):
     assert code == 2 and "was begun in Python" in err
 
 
+def test_one_picture_is_painted_in_one_dtype(run):
+    run("paint", "a sea", *TOY, "--out", "sea.png", "--dtype", "bfloat16", "--keep")
+    code, _, err = run("paint", "a sea", *TOY, "--out", "sea.png")
+    assert code == 2 and "sea.png.job was begun with --dtype bfloat16" in err
+    assert run("paint", "a sea", *TOY, "--out", "sea.png", "--dtype", "bfloat16")[0] == 0
+
+
 def test_another_picture_does_not_take_a_job_up(run):
     run("paint", "a sea", *TOY, "--out", "sea.png", "--keep")
     code, _, err = run("paint", "a lake", *TOY, "--out", "sea.png")

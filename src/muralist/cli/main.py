@@ -184,11 +184,10 @@ def paint(
     places = _absolute(out=target, stages=stages, explain=explain)
     kept = Job(job or job_of(target), request)
     if kept.begun and kept.told.get("dtype") != dtype:
-        raise BadRequest(
-            f"{kept.folder} was begun with --dtype {kept.told.get('dtype') or 'unset'}; say the same,"
-            " or remove it"
-        )
-    _paint(kept.telling({**places, **told}), request, target, keep, json)
+        before = kept.told.get("dtype") or "none"
+        raise BadRequest(f"{kept.folder} was begun with --dtype {before}; go on so, or remove it")
+    kept.told = {**places, **told}
+    _paint(kept, request, target, keep, json)
 
 
 @app.command
