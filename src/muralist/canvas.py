@@ -83,7 +83,10 @@ class View(NamedTuple):
 
 
 def gather(canvas: Tensor, views: Sequence[View]) -> Tensor:
-    """The views of a canvas `1 C H W`, one per row of the batch; all of the same size."""
+    """The views of a canvas `1 C H W`, one per row of the batch; all of the same size.
+
+    On its device; of a canvas on the disk, in memory.
+    """
     return torch.cat([view.crop(canvas) for view in views])
 
 

@@ -108,5 +108,5 @@ def test_canvases_move_to_host_memory_once_they_are_large_beside_the_device():
 
 
 def test_another_place_is_refused():
-    with pytest.raises(ValueError, match="canvas is 'disk'; device or ram is needed"):
-        toy_request(canvas="disk")
+    with pytest.raises(ValueError, match="canvas is 'tape'; device or ram or disk is needed"):
+        toy_request(canvas="tape")

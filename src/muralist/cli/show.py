@@ -32,7 +32,7 @@ from muralist.stage import Explanation
 
 __all__ = ["Folders", "jobs", "lines", "methods", "plan", "progress", "settings", "sheet"]
 
-PLACES = {"device": "beside the model", "ram": "in host memory"}
+PLACES = {"device": "beside the model", "ram": "in host memory", "disk": "on the disk"}
 
 
 class Folders(NamedTuple):
