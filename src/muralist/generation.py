@@ -61,11 +61,12 @@ def generate(
     of that shape. `latents` replaces `base` alone. Closing the iterator cancels. `job` is a folder
     that keeps finished stages and, from time to time, the canvas: asked again with the same
     request, the run goes on where it was. It stays when all is done. `spool` is the folder for
-    pixels beyond 512 MiB and for canvases on the disk, the system's for temporary files if unset.
+    pixels beyond 512 MiB and for canvases on the disk, the system's for temporary files if
+    unset.
 
     Raises `BadRequest` for latents of the wrong shape or another request's job, `ModelNotFound`,
-    `UnsupportedModel`, `OSError` where there is no room for pixels or canvases, and `NotFinite` when
-    the picture turns into NaN.
+    `UnsupportedModel`, `OSError` where there is no room for pixels or canvases, and `NotFinite`
+    when the picture turns into NaN.
     """
     fill = _drawn_from(request.seed) if noise is None else _asked_of(noise)
     if latents is not None:

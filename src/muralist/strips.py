@@ -26,7 +26,7 @@ def mapped(*shape: int, folder: str | Path | None = None, dtype: torch.dtype) ->
     there, count = existing(Path(folder or tempfile.gettempdir())), math.prod(shape)
     try:
         handle, name = tempfile.mkstemp(prefix=".canvas-", dir=there)
-        with open(handle, "r+b") as file:
+        with os.fdopen(handle, "r+b") as file:
             try:
                 canvas = torch.from_file(name, shared=True, size=count, dtype=dtype)
             finally:

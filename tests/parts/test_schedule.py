@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muralist import BadRequest
-from muralist.query import Estimate
 from muralist.schedule import Constant, Cosine, schedule
 from tests.laws.parts import SCHEDULER, normal, steps
 

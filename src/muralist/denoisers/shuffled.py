@@ -31,7 +31,6 @@ class Shuffled:
         order = self.order(x, canvas, q)
         shown = blank(x, *x.shape[:-2], *canvas)
         shown[..., top:, left:] = x
-        del x  # and the canvas before is freed
         answer = self.inner(self._exchanged(shown, order), replace(q, canvas=canvas))
         del shown
         for channel in order:
