@@ -57,7 +57,7 @@ class View(NamedTuple):
     def add(self, canvas: Tensor, patch: Tensor) -> None:
         """Adds `patch` to the canvas, in place, where it came from; what hangs over is dropped."""
         for inside, there in self._overlaps(canvas):
-            canvas[there] += patch[inside]
+            canvas[there].add_(patch[inside])  # `+=` would copy the window onto itself
 
     def fill(self, canvas: Tensor, value: float) -> None:
         """Sets the cells that the view sees, in place."""

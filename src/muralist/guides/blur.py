@@ -26,7 +26,7 @@ class Blur:
 
     def __call__(self, x: Tensor, q: Query) -> Tensor:
         taps = _gaussian(self.radius, self.sigma(q.step))
-        y, width, r = blank(x), x.shape[-1], self.radius
+        y, width, r = blank(x), x.shape[-1], len(taps) // 2
         for rows in strips(x):
             around = View(rows.start - r, -r, rows.stop - rows.start + 2 * r, width + 2 * r)
             y[..., rows, :] = _along(_along(around.crop(x), taps, dim=-2), taps, dim=-1)
@@ -35,8 +35,11 @@ class Blur:
 
 
 def _gaussian(radius: int, sigma: float) -> list[float]:
+    """Taps, but for those so far out that no sum in float64 would notice them."""
+    radius = min(radius, math.ceil(10 * sigma))
     taps = [math.exp(-0.5 * (at / sigma) ** 2) for at in range(-radius, radius + 1)]
-    return [tap / sum(taps) for tap in taps]
+    total = sum(taps)
+    return [tap / total for tap in taps]
 
 
 def _along(x: Tensor, taps: list[float], dim: int) -> Tensor:
