@@ -13,7 +13,7 @@ from muralist.room import existing, reserve
 
 __all__ = ["STRIP", "blank", "cellwise", "copied", "mapped", "strips"]
 
-STRIP = 16 << 20  # bytes of a canvas that are worked on at once
+STRIP = 4 << 20  # bytes of a canvas that are worked on at once
 
 
 def mapped(*shape: int, folder: str | Path | None = None, dtype: torch.dtype) -> Tensor:
@@ -61,8 +61,7 @@ def strips(canvas: Tensor, step: int = 1) -> list[slice]:
     Each begins at a multiple of `step` rows, and has at least as many.
     """
     height = canvas.shape[-2]
-    rows = height if canvas.is_meta else STRIP * height // max(canvas.nbytes, 1)
-    rows = max(rows // step, 1) * step
+    rows = max(STRIP * height // canvas.nbytes // step, 1) * step
     return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 

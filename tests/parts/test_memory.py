@@ -1,5 +1,7 @@
 """What a picture holds beside the network, and where its canvases are kept."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -15,7 +17,7 @@ from muralist.models import Toy
 from muralist.planning import canvas_bytes, canvas_place, plan
 from muralist.query import Cond, Estimate, Query
 from muralist.run import Batches
-from tests.laws.parts import painted, toy_request
+from tests.laws.parts import toy_request
 
 BATCH = 2
 
@@ -67,11 +69,71 @@ def test_pixelsmith_costs_the_device_one_batch_whatever_the_picture(patches):
     assert 0 < large <= small
 
 
-@pytest.mark.parametrize("method", [DemoFusion(), Pixelsmith()], ids=["DemoFusion", "Pixelsmith"])
-def test_the_picture_is_the_same_wherever_its_canvas_is_kept(method):
-    request = toy_request(method)
-    beside, apart = (painted(replace(request, canvas=place)) for place in ("device", "ram"))
-    assert torch.equal(beside.latents, apart.latents)
+# Paints two steps of each stage, on a canvas of some cells a side, with so many bytes of memory
+# left for anything but mapped files: what is beyond them is refused by the system.
+LIMITED = """
+import resource, sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+import muralist
+from muralist import {method}
+from muralist.canvas import Size
+from muralist.models import Toy
+from muralist.query import Estimate
+from muralist.stage import bicubic
+
+class Quick(Toy):
+    def __call__(self, x, q):
+        return Estimate(x, x / 2)
+
+@dataclass(frozen=True)
+class Within:  # latents, where the method may go through pixels
+    inner: object
+    def stages(self, model, size):
+        for stage in self.inner.stages(model, size):
+            yield replace(stage, begin=bicubic)
+
+def paint(side, place):
+    model = Quick(card=replace(Toy().card, native=Size(512, 512)))
+    request = muralist.Request(
+        model=model, method=Within({method}()), height=side, width=side,
+        num_inference_steps=2, batch_size=1, canvas=place,
+    )
+    for event in muralist.generate(request, spool=sys.argv[1]):
+        if isinstance(event, muralist.Ticked) and event.latents.shape[-1] == side:
+            if event.step == event.steps:
+                return
+
+paint(520, "disk")  # all that is imported and started for any picture
+told = Path("/proc/self/status").read_text().split("VmData:")[1]
+limit = int(told.split()[0]) * 1024 + {left} * 2**20
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+paint({side}, "{place}")
+"""
+
+
+def painted_within_96_mib(method: str, place: str, folder) -> subprocess.CompletedProcess:
+    """A canvas of 48 MiB."""
+    program = LIMITED.format(method=method, side=2048, place=place, left=96)
+    return subprocess.run(
+        [sys.executable, "-c", program, str(folder)], capture_output=True, text=True
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+@pytest.mark.parametrize("method", ["AccDiffusion", "DemoFusion", "MultiDiffusion", "Pixelsmith"])
+def test_canvases_on_the_disk_take_no_memory(method, tmp_path):
+    """There are five and more at a time, and two of them would be all there is."""
+    run = painted_within_96_mib(method, "disk", tmp_path)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_canvases_in_memory_do(tmp_path):
+    """So that the one before can fail."""
+    run = painted_within_96_mib("MultiDiffusion", "ram", tmp_path)
+    assert run.returncode != 0
+    assert "memory" in run.stderr
 
 
 def test_batches_go_to_the_device_and_answers_come_back():

@@ -37,9 +37,7 @@ class PhaseMix:
 
 
 @lru_cache(maxsize=1)  # one step's, for all of its batches
-def _owned(
-    views: Views, step: Step, canvas: Size, seed: int, stage: int
-) -> Mapping[View, Tensor]:
+def _owned(views: Views, step: Step, canvas: Size, seed: int, stage: int) -> Mapping[View, Tensor]:
     """The cells of each view of a step's plan that none before it sees."""
     asked = Query(step, Cond(torch.empty(0)), canvas, final=canvas, seed=seed, stage=stage)
     unclaimed = Unclaimed(canvas)
