@@ -108,13 +108,13 @@ paint(520, "disk")  # all that is imported and started for any picture
 told = Path("/proc/self/status").read_text().split("VmData:")[1]
 limit = int(told.split()[0]) * 1024 + {left} * 2**20
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-paint({side}, "{place}")
+paint(2048, "{place}")
 """
 
 
 def painted_within_96_mib(method: str, place: str, folder) -> subprocess.CompletedProcess:
     """A canvas of 48 MiB."""
-    program = LIMITED.format(method=method, side=2048, place=place, left=96)
+    program = LIMITED.format(method=method, place=place, left=96)
     return subprocess.run(
         [sys.executable, "-c", program, str(folder)], capture_output=True, text=True
     )

@@ -1,5 +1,6 @@
 """Subsamplings that exchange their cells."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -31,11 +32,10 @@ class Shuffled:
         order = self.order(x, canvas, q)
         shown = blank(x, *x.shape[:-2], *canvas)
         shown[..., top:, left:] = x
-        answer = self.inner(self._exchanged(shown, order), replace(q, canvas=canvas))
+        answer = self.inner(self._exchanged(shown, order, _there), replace(q, canvas=canvas))
         del shown
-        for channel in order:
-            _sort(channel, channel)  # turned round
-        return Estimate(*(self._exchanged(copied(y, y), order)[..., top:, left:] for y in answer))
+        back = (self._exchanged(copied(y, y), order, _back) for y in answer)
+        return Estimate(*(y[..., top:, left:] for y in back))
 
     def order(self, x: Tensor, canvas: Size, q: Query) -> Tensor:
         """A permutation of the samples of each cell, for each channel: `C k^2 h w`."""
@@ -48,16 +48,26 @@ class Shuffled:
             _sort(draws.uniform_(generator=rng), channel)
         return order
 
-    def _exchanged(self, x: Tensor, order: Tensor) -> Tensor:
+    def _exchanged(
+        self, x: Tensor, order: Tensor, move: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
         """x, changed in place."""
         for rows in strips(x, self.k):
             cells = slice(rows.start // self.k, rows.stop // self.k)
             for channel, where in zip(
                 x[..., rows, :].split(1, 1), order[..., cells, :], strict=True
             ):
-                samples = F.pixel_unshuffle(channel, self.k).gather(1, where[None].long())
+                samples = move(F.pixel_unshuffle(channel, self.k), where[None].long())
                 channel.copy_(F.pixel_shuffle(samples, self.k))
         return x
+
+
+def _there(samples: Tensor, where: Tensor) -> Tensor:
+    return samples.gather(1, where)
+
+
+def _back(samples: Tensor, where: Tensor) -> Tensor:
+    return torch.empty_like(samples).scatter_(1, where, samples)
 
 
 def _sort(samples: Tensor, order: Tensor) -> None:
