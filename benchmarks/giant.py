@@ -6,11 +6,9 @@
 import json
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,6 +18,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from benchmarks.anonymous import anonymous, peak
 from muralist.sinks import save, unpainted
 
 __all__ = ["main", "table", "tile", "written"]
@@ -74,8 +73,8 @@ def written(path: Path, side: int) -> Run:
     libraries loaded, and at most beyond that. Pages of mapped files are not among them.
     """
     save(unpainted(8, 8), path.parent / "first" / path.name, {})  # loads the libraries
-    loaded = _anonymous()
-    with _peak() as peak:
+    loaded = anonymous()
+    with peak() as most:
         began = time.perf_counter()
         picture = unpainted(side, side, path.parent)
         for top, left in _corners(side):
@@ -91,7 +90,7 @@ def written(path: Path, side: int) -> Run:
         "bytes": sum(sizes),
         "files": len(sizes),
         "loaded_bytes": loaded,
-        "peak_bytes": peak() - loaded,
+        "peak_bytes": most() - loaded,
     }
 
 
@@ -105,29 +104,6 @@ def tile(top: int, left: int) -> np.ndarray:
 
 def _corners(side: int) -> Iterator[tuple[int, int]]:
     return ((top, left) for top in range(0, side, TILE) for left in range(0, side, TILE))
-
-
-@contextmanager
-def _peak() -> Iterator[Callable[[], int]]:
-    """The most anonymous memory of this process while the block runs, looked at every 5 ms."""
-    seen, over = [_anonymous()], threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.005):
-            seen.append(_anonymous())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield lambda: max(seen)
-    finally:
-        over.set()
-        watcher.join()
-
-
-def _anonymous() -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon:"))
 
 
 def _from_tiff(path: Path) -> np.ndarray:

@@ -57,7 +57,7 @@ class View(NamedTuple):
     def add(self, canvas: Tensor, patch: Tensor) -> None:
         """Adds `patch` to the canvas, in place, where it came from; what hangs over is dropped."""
         for inside, there in self._overlaps(canvas):
-            canvas[there] += patch[inside]
+            canvas[there].add_(patch[inside])  # `+=` would copy the window onto itself
 
     def fill(self, canvas: Tensor, value: float) -> None:
         """Sets the cells that the view sees, in place."""
@@ -83,7 +83,10 @@ class View(NamedTuple):
 
 
 def gather(canvas: Tensor, views: Sequence[View]) -> Tensor:
-    """The views of a canvas `1 C H W`, one per row of the batch; all of the same size."""
+    """The views of a canvas `1 C H W`, one per row of the batch; all of the same size.
+
+    On its device; of a canvas on the disk, in memory.
+    """
     return torch.cat([view.crop(canvas) for view in views])
 
 

@@ -1,6 +1,6 @@
 """Latents to a whole picture, and a picture to latents, tile by tile."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from muralist.canvas import Size, View
 from muralist.decode import decoded, tiles_of
 from muralist.models.base import Model
+from muralist.strips import blank
 from muralist.tiles import tiled
 
 __all__ = ["ModelCodec"]
@@ -19,11 +20,11 @@ __all__ = ["ModelCodec"]
 class ModelCodec:
     """A model's decoder and encoder, for what lies between two stages.
 
-    Latents are left on `home`.
+    Latents are made where `home` is, a cell or a canvas.
     """
 
     model: Model
-    home: torch.device = torch.device("cpu")
+    home: Tensor = field(default_factory=lambda: torch.zeros(1))
 
     @property
     def factor(self) -> int:
@@ -42,8 +43,8 @@ class ModelCodec:
             return model.encode_pixels(view.times(card.factor).crop(pixels) / 255)
 
         size = Size(picture.height // card.factor, picture.width // card.factor)
-        latents = torch.zeros(1, card.channels, *size, device=self.home)
+        latents = blank(self.home, 1, card.channels, *size)
         for top, left, values in tiled(ask, tiles_of(card, size), size, 1):
             height, width = values.shape[-2:]
-            View(top, left, height, width).add(latents, values.to(self.home))
+            View(top, left, height, width).add(latents, values.to(latents))
         return latents

@@ -10,6 +10,7 @@ from torch import Tensor
 from muralist.canvas import Size, Unclaimed, View
 from muralist.errors import BadRequest
 from muralist.query import Estimate, Part
+from muralist.strips import blank
 
 __all__ = ["FirstOwner", "Gaussian", "mean"]
 
@@ -60,11 +61,11 @@ class FirstOwner:
             raise BadRequest(f"feather is {self.feather} latent cells; 0 or more are possible")
 
     def __call__(self, parts: Iterable[Part], like: Tensor) -> Estimate:
-        canvas = Estimate(*(torch.zeros_like(like, dtype=_accumulator(like)) for _ in range(2)))
+        canvas = Estimate(*(blank(like, dtype=_accumulator(like)) for _ in range(2)))
         unclaimed = Unclaimed(Size(*like.shape[-2:]))
         for view, part in parts:
             self.blend(canvas, view, part, self.say(unclaimed.claim(view)))
-        return Estimate(*(total.to(like.dtype) for total in canvas))
+        return Estimate(*(_cast(total, like) for total in canvas))
 
     def blend(self, canvas: Estimate, view: View, part: Estimate, say: Tensor) -> None:
         """Puts one view's answer onto the canvas, in place, as far as it has a say."""
@@ -82,9 +83,9 @@ class FirstOwner:
 
 def _weighted(parts: Iterable[Part], like: Tensor, weight: Callable[[Tensor], Tensor]) -> Estimate:
     """Sum of weight times patch over sum of weights; three canvases, whatever the views."""
-    x = torch.zeros_like(like, dtype=_accumulator(like))
-    x0 = torch.zeros_like(x)
-    total = torch.zeros_like(x[:1, :1])
+    x = blank(like, dtype=_accumulator(like))
+    x0 = blank(x)
+    total = blank(x, 1, 1, *x.shape[-2:])
     shares: dict[tuple[int, int], Tensor] = {}  # views of one size have one weight
     for view, part in parts:
         size = view.height, view.width
@@ -92,8 +93,12 @@ def _weighted(parts: Iterable[Part], like: Tensor, weight: Callable[[Tensor], Te
         view.add(x, part.x * share)
         view.add(x0, part.x0 * share)
         view.add(total, share.expand(1, 1, view.height, view.width))
-    return Estimate(x.div_(total).to(like.dtype), x0.div_(total).to(like.dtype))
+    return Estimate(_cast(x.div_(total), like), _cast(x0.div_(total), like))
 
 
 def _accumulator(like: Tensor) -> torch.dtype:
     return torch.promote_types(like.dtype, torch.float32)
+
+
+def _cast(total: Tensor, like: Tensor) -> Tensor:
+    return total if total.dtype == like.dtype else blank(like).copy_(total)

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import mul
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
@@ -23,7 +24,7 @@ from muralist.methods import DemoFusion, method_named
 from muralist.models import Model, load
 from muralist.models.blank import Blank
 from muralist.picture import Picture, StageResult
-from muralist.planning import canvas_place
+from muralist.planning import canvas_bytes, canvas_place
 from muralist.query import Query, seeded
 from muralist.request import Request
 from muralist.run import Batches
@@ -31,11 +32,13 @@ from muralist.schedule import Schedule
 from muralist.sinks import unpainted
 from muralist.solve import Memory
 from muralist.stage import Method, Stage
+from muralist.strips import blank, cellwise, copied, mapped
 from muralist.version import __version__
 
 __all__ = ["Noise", "PromptTooLong", "generate", "paint"]
 
 Noise: TypeAlias = Callable[[str, tuple[int, ...]], Tensor]
+Fill: TypeAlias = Callable[[str, Tensor], Tensor]  # with noise for a purpose, in place
 Room: TypeAlias = Callable[[int, int], np.ndarray]  # for pixels, of a height and a width
 
 
@@ -58,24 +61,25 @@ def generate(
     of that shape. `latents` replaces `base` alone. Closing the iterator cancels. `job` is a folder
     that keeps finished stages and, from time to time, the canvas: asked again with the same
     request, the run goes on where it was. It stays when all is done. `spool` is the folder for
-    pixels beyond 512 MiB, the system's for temporary files if unset.
+    pixels beyond 512 MiB and for canvases on the disk, the system's for temporary files if
+    unset.
 
     Raises `BadRequest` for latents of the wrong shape or another request's job, `ModelNotFound`,
-    `UnsupportedModel`, `OSError` where there is no room for the pixels, and `NotFinite` when the
-    picture turns into NaN.
+    `UnsupportedModel`, `OSError` where there is no room for pixels or canvases, and `NotFinite`
+    when the picture turns into NaN.
     """
-    drawn = noise or _drawn_from(request.seed)
+    fill = _drawn_from(request.seed) if noise is None else _asked_of(noise)
     if latents is not None:
-        blank = request.guided(Blank(request.card.native))
-        first = next(iter(request.method.stages(blank, request.size)))
+        asked = request.guided(Blank(request.card.native))
+        first = next(iter(request.method.stages(asked, request.size)))
         _check_shape(latents, "latents", (1, request.card.channels, *first.size))
-        drawn = _started_from(latents, drawn)
+        fill = _started_from(latents, fill)
     settings = {"muralist": __version__, **request.to_json()}
     given = noise is not None or latents is not None
     if given:
         settings["noise"] = "given"
     kept = Unkept() if job is None else _kept(request, job, given)
-    return _generate(request, drawn, settings, kept, partial(unpainted, folder=spool))
+    return _generate(request, fill, settings, kept, None if spool is None else Path(spool))
 
 
 def _kept(request: Request, job: Job | str | Path, given: bool) -> Job:
@@ -88,16 +92,17 @@ def _kept(request: Request, job: Job | str | Path, given: bool) -> Job:
 @torch.no_grad()
 def _generate(
     request: Request,
-    noise: Noise,
+    fill: Fill,
     settings: Mapping[str, Any],
     job: Job | Unkept,
-    room: Room,
+    folder: Path | None,
 ) -> Iterator[Event]:
     model = load(request.model) if isinstance(request.model, str) else request.model
-    question, codec = _question(request, model), ModelCodec(model, _home(request, model))
+    home, room = _home(request, model, folder), partial(unpainted, folder=folder)
+    question, codec = _question(request, model), ModelCodec(model, home)
     stages = list(request.method.stages(request.guided(model), request.size))
     schedules = [request.schedule.entered(stage.strength) for stage in stages]
-    run = _Run(question, codec, noise, job, room)
+    run = _Run(question, codec, fill, job, room)
     job.begin()
     try:
         yield Started(
@@ -130,7 +135,7 @@ class _Run:
 
     question: Query
     codec: ModelCodec
-    noise: Noise
+    fill: Fill
     job: Job | Unkept
     room: Room
 
@@ -140,7 +145,7 @@ class _Run:
         for kept, stage in zip(self.job.stages(), stages, strict=False):
             if stage.notes is not None:
                 stage.notes.restore(kept.notes)
-            done.append(self.result(kept.stage, kept.x.to(self.codec.home)))
+            done.append(self.result(kept.stage, copied(kept.x, self.codec.home)))
         return done
 
     def asked(self, number: int, stage: Stage, schedule: Schedule) -> Query:
@@ -153,10 +158,11 @@ class _Run:
         """The steps of one stage, from where the job left it."""
         x, reference = self.begun(stage, schedule, before)
         denoise, steps, done, memory = stage.denoiser(reference), schedule.steps, 0, None
+        del reference  # and with it noise that nobody needs again
         if kept := self.job.canvas(asked.stage):
-            x, done = kept.x.to(x.device), kept.steps
+            x, done = copied(kept.x, x), kept.steps
             if kept.x0 is not None:
-                memory = Memory(kept.x0.to(x.device), steps[done - 1])
+                memory = Memory(copied(kept.x0, x), steps[done - 1])
             if stage.notes is not None:
                 stage.notes.restore(kept.notes)
         del kept
@@ -185,13 +191,12 @@ class _Run:
     ) -> tuple[Tensor, Reference]:
         """The canvas a stage starts from, and the trajectory it may be held to."""
         purpose = f"stage-{len(before) + 1}" if before else "base"
-        shape = (1, self.codec.model.card.channels, *stage.size)
-        drawn = self.noise(purpose, shape)
-        _check_shape(drawn, f"noise for {purpose}", shape)
-        drawn = drawn.to(self.codec.home, torch.float32)
+        channels = self.codec.model.card.channels
+        noise = self.fill(purpose, blank(self.codec.home, 1, channels, *stage.size))
         if not before:
-            return drawn * schedule.noise_scale, Reference(torch.zeros_like(drawn), drawn)
-        reference = Reference(stage.begin(before[-1], stage.size, self.codec), drawn)
+            nothing = torch.zeros((), device=noise.device).expand(noise.shape)
+            return cellwise(mul, noise, schedule.noise_scale), Reference(nothing, noise)
+        reference = Reference(stage.begin(before[-1], stage.size, self.codec), noise)
         return reference.at(schedule.steps[0]).x, reference
 
 
@@ -219,9 +224,13 @@ def _question(request: Request, model: Model) -> Query:
     )
 
 
-def _home(request: Request, model: Model) -> torch.device:
-    """Where canvases are kept."""
-    return model.device if canvas_place(request) == "device" else torch.device("cpu")
+def _home(request: Request, model: Model, folder: Path | None) -> Tensor:
+    """A cell where canvases are kept: they are made where it is."""
+    place = canvas_place(request)
+    if place == "disk":
+        mapped(canvas_bytes(request), folder=folder, dtype=torch.uint8)  # is there room for all?
+        return mapped(1, folder=folder, dtype=torch.float32)
+    return torch.zeros(1, device=model.device if place == "device" else "cpu")
 
 
 def _check_shape(given: Tensor, name: str, shape: tuple[int, ...]) -> None:
@@ -240,18 +249,28 @@ def _decoded(
     return replace(last, _decode=lambda: pixels)
 
 
-def _drawn_from(seed: int) -> Noise:
-    def drawn(purpose: str, shape: tuple[int, ...]) -> Tensor:
-        return torch.randn(shape, generator=seeded(seed, f"noise/{purpose}"))
+def _drawn_from(seed: int) -> Fill:
+    def fill(purpose: str, canvas: Tensor) -> Tensor:
+        host = canvas.cpu()  # itself, where it is there
+        return canvas.copy_(host.normal_(generator=seeded(seed, f"noise/{purpose}")))
 
-    return drawn
+    return fill
 
 
-def _started_from(latents: Tensor, rest: Noise) -> Noise:
-    def drawn(purpose: str, shape: tuple[int, ...]) -> Tensor:
-        return latents if purpose == "base" else rest(purpose, shape)
+def _asked_of(noise: Noise) -> Fill:
+    def fill(purpose: str, canvas: Tensor) -> Tensor:
+        given = noise(purpose, tuple(canvas.shape))
+        _check_shape(given, f"noise for {purpose}", tuple(canvas.shape))
+        return canvas.copy_(given)
 
-    return drawn
+    return fill
+
+
+def _started_from(latents: Tensor, rest: Fill) -> Fill:
+    def fill(purpose: str, canvas: Tensor) -> Tensor:
+        return canvas.copy_(latents) if purpose == "base" else rest(purpose, canvas)
+
+    return fill
 
 
 class PaintSettings(TypedDict, total=False):
@@ -272,7 +291,7 @@ class PaintSettings(TypedDict, total=False):
     latents: Tensor | None
     noise: Noise | None
     batch_size: int
-    canvas: Literal["device", "ram"] | None
+    canvas: Literal["device", "ram", "disk"] | None
     job: str | Path | None
     callback: Callable[[Event], Any] | None
 
@@ -304,7 +323,7 @@ def paint(
     latents: Tensor | None = None,
     noise: Noise | None = None,
     batch_size: int = 16,
-    canvas: Literal["device", "ram"] | None = None,
+    canvas: Literal["device", "ram", "disk"] | None = None,
     job: str | Path | None = None,
     callback: Callable[[Event], Any] | None = None,
 ) -> Picture | list[Picture]:
@@ -313,8 +332,8 @@ def paint(
     `height` and `width` are pixels, multiples of the model's factor; four native sides each if
     unset. `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
     `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many
-    views the network sees at once, `canvas` where latents are kept: `device`, `ram`, or, if unset,
-    the model's device while they are small. `latents` (`1 C H W`, a row for each prompt, standard
+    views the network sees at once, `canvas` where latents are kept: `device`, `ram`, `disk`, or, if
+    unset, the first of them that has room. `latents` (`1 C H W`, a row for each prompt, standard
     normal, of the first stage) and `noise(purpose, shape)` replace what the seed would draw. `job`
     is a folder from which the run is taken up when it is asked for again. `callback` gets every
     event as it happens.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import psutil
 import torch
 
 from muralist.canvas import Size
@@ -34,7 +35,7 @@ class Plan:
 
     stages: tuple[StagePlan, ...]
     canvas_bytes: int  # all canvases of the last stage together, at most
-    canvas_place: Literal["device", "ram"]  # where they are kept
+    canvas_place: Literal["device", "ram", "disk"]  # where they are kept
 
     @property
     def evaluations(self) -> int:
@@ -66,9 +67,15 @@ def canvas_bytes(request: Request) -> int:
     return CANVASES * request.size.area * request.card.channels * 4
 
 
-def canvas_place(request: Request) -> Literal["device", "ram"]:
-    """Where canvases are kept: as asked, or on the device as long as they are small beside it."""
-    return request.canvas or ("device" if canvas_bytes(request) <= ON_DEVICE else "ram")
+def canvas_place(request: Request) -> Literal["device", "ram", "disk"]:
+    """Where canvases are kept: as asked, or as their size asks.
+
+    That is the device as long as they are small beside the model, host memory as long as they
+    would fill no more than half of it, and the disk beyond that.
+    """
+    if request.canvas or canvas_bytes(request) <= ON_DEVICE:
+        return request.canvas or "device"
+    return "ram" if canvas_bytes(request) <= psutil.virtual_memory().total / 2 else "disk"
 
 
 def _dry_run(request: Request, stage: Stage, number: int) -> int:

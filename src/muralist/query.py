@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from muralist.canvas import Size, View, gather
+from muralist.strips import cellwise
 
 __all__ = [
     "Cond",
@@ -49,6 +50,14 @@ class Step:
     sigma_next: float
     carry: float
     gain: float
+
+    def noised(self, x0: Tensor, noise: Tensor) -> Tensor:
+        """x at this level."""
+        return self.alpha * x0 + self.sigma * noise
+
+    def noise(self, x: Tensor, x0: Tensor) -> Tensor:
+        """The noise that turns x0 into x at this level."""
+        return (x - self.alpha * x0) / self.sigma
 
 
 @dataclass(frozen=True)
@@ -102,17 +111,17 @@ class Estimate(NamedTuple):
     x: Tensor
     x0: Tensor
 
-    def noise(self, step: Step) -> Tensor:
-        """The noise that turns x0 into x at this level."""
-        return (self.x - step.alpha * self.x0) / step.sigma
-
     def moved_to(self, x: Tensor, step: Step) -> "Estimate":
         """The same network output, carried to another x."""
-        return Estimate(x, self.x0 + (x - self.x) * step.carry)
+        x0 = cellwise(lambda x0, to, at: x0 + (to - at) * step.carry, self.x0, x, self.x)
+        return Estimate(x, x0)
 
     def lerp(self, other: "Estimate", weight: Tensor | float) -> "Estimate":
-        """A mix: this where `weight` is 0, `other` where it is 1."""
-        x, x0 = (a + (b - a) * weight for a, b in zip(self, other, strict=True))
+        """A mix: this where `weight`, a number or `... H W`, is 0, `other` where it is 1."""
+        x, x0 = (
+            cellwise(lambda a, b, weight: a + (b - a) * weight, mine, its, weight)
+            for mine, its in zip(self, other, strict=True)
+        )
         return Estimate(x, x0)
 
     def split(self, size: int) -> Iterator["Estimate"]:

@@ -35,7 +35,7 @@ class Request:
     unset, a square if one is. Steps and guidance scale default to what suits the model, `solver`
     to what its scheduler config says. Every number drawn is a function of `seed`. `batch_size` is
     how many views the network sees at once, `canvas` where the latents are kept, on the model's
-    device or in host memory: they change memory and speed, not the picture.
+    device, in host memory or in files: they change memory and speed, not the picture.
 
     Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel` when made with anything that cannot
     be painted; no weights are read for that.
@@ -61,7 +61,7 @@ class Request:
     )
     seed: int = setting(0, "every random number follows from it", low=0, high=2**63 - 1)
     batch_size: int = setting(16, "views the network sees at once", low=1)
-    canvas: Literal["device", "ram"] | None = setting(
+    canvas: Literal["device", "ram", "disk"] | None = setting(
         None, "where latents are kept; beside the model while they are small if unset"
     )
 

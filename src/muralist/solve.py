@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 from torch import Tensor
 
 from muralist.query import Estimate, Step
+from muralist.strips import cellwise
 
 __all__ = ["DPMSolverPP2M", "Memory", "Solver", "ddim", "euler"]
 
@@ -29,7 +30,11 @@ Solver: TypeAlias = Callable[[Estimate, Step, Memory | None], tuple[Tensor, Memo
 
 def ddim(estimate: Estimate, step: Step, memory: Memory | None = None) -> tuple[Tensor, None]:
     """DDIM without noise (Song et al., 2021, eq. 12 with eta 0)."""
-    return step.alpha_next * estimate.x0 + step.sigma_next * estimate.noise(step), None
+
+    def led(x: Tensor, x0: Tensor) -> Tensor:
+        return step.alpha_next * x0 + step.sigma_next * step.noise(x, x0)
+
+    return cellwise(led, *estimate), None
 
 
 def euler(estimate: Estimate, step: Step, memory: Memory | None = None) -> tuple[Tensor, None]:
@@ -51,14 +56,20 @@ class DPMSolverPP2M:
         self, estimate: Estimate, step: Step, memory: Memory | None = None
     ) -> tuple[Tensor, Memory]:
         last = step.index == step.count - 1
-        x0 = estimate.x0
-        if memory is not None and not (last and self.first_order_last):
-            back = _log_snr(step) - _log_snr(memory.step)
-            ahead = _log_snr_next(step) - _log_snr(step)
-            x0 = x0 + (x0 - memory.x0) * (0.5 * ahead / back)
         shrink = step.sigma_next / step.sigma
         fade = shrink * step.alpha / step.alpha_next  # exp(-h)
-        x = shrink * estimate.x + step.alpha_next * (1 - fade) * x0
+
+        def led(x: Tensor, x0: Tensor) -> Tensor:
+            return shrink * x + step.alpha_next * (1 - fade) * x0
+
+        if memory is None or (last and self.first_order_last):
+            x = cellwise(led, *estimate)
+        else:
+            back = _log_snr(step) - _log_snr(memory.step)
+            further = 0.5 * (_log_snr_next(step) - _log_snr(step)) / back
+            x = cellwise(
+                lambda x, x0, before: led(x, x0 + (x0 - before) * further), *estimate, memory.x0
+            )
         return x, Memory(estimate.x0, step)
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-import torch.nn.functional as F
+import torch
 from PIL import Image
 from torch import Tensor
 
 from muralist.canvas import Size, View
 from muralist.guides.reference import Reference
 from muralist.query import Denoiser, Guided, Query
+from muralist.strips import blank, cellwise
 
 __all__ = [
     "Codec",
@@ -48,7 +49,9 @@ class Codec(Protocol):
 
 def bicubic(latents: Tensor, size: Size, codec: Codec) -> Tensor:
     """Latents `1 C H W` enlarged as they are; the interpolation of the published DemoFusion."""
-    return F.interpolate(latents, size=tuple(size), mode="bicubic", align_corners=False)
+    larger = blank(latents, *latents.shape[:-2], *size)
+    # F.interpolate, but for where the result is
+    return torch.ops.aten.upsample_bicubic2d.out(latents, [*size], False, out=larger)
 
 
 def through_pixels(latents: Tensor, size: Size, codec: Codec) -> Tensor:
@@ -65,7 +68,8 @@ def keep(latents: Tensor, first: Tensor) -> Tensor:
 
 def match_statistics(latents: Tensor, first: Tensor) -> Tensor:
     """Mean and standard deviation of all latents set to those of the first stage's result."""
-    return (latents - latents.mean()) / latents.std() * first.std() + first.mean()
+    mean, spread, its_mean, its_spread = latents.mean(), latents.std(), first.mean(), first.std()
+    return cellwise(lambda x: (x - mean) / spread * its_spread + its_mean, latents)
 
 
 @dataclass(frozen=True, eq=False)

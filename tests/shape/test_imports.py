@@ -12,7 +12,7 @@ import muralist
 SOURCE = Path(muralist.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 PARTS = ("views", "denoisers", "guides", "patches", "fuse", "solve")
-VOCABULARY = ("canvas", "query", "errors", "suggest")
+VOCABULARY = ("canvas", "query", "strips", "room", "errors", "suggest")
 
 
 def named(file: Path) -> str:

@@ -51,7 +51,7 @@ Batch = Annotated[
     int, Parameter(help="views the network sees at once: memory and speed, not the picture")
 ]
 Canvas = Annotated[
-    str, Parameter(help="device or ram: where latents are kept; the device while small if unset")
+    str, Parameter(help="device, ram or disk: where latents are kept; as their size asks if unset")
 ]
 Device = Annotated[str, Parameter(help="cuda, mps or cpu; the best if unset")]
 Dtype = Annotated[

@@ -44,7 +44,7 @@ __all__ = [
     "sheet",
 ]
 
-PLACES = {"device": "beside the model", "ram": "in host memory"}
+PLACES = {"device": "beside the model", "ram": "in host memory", "disk": "on the disk"}
 
 
 class Folders(NamedTuple):

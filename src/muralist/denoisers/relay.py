@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from muralist.canvas import Unclaimed
+from muralist.canvas import Unclaimed, gather
 from muralist.denoisers.combine import Steered
 from muralist.fuse import FirstOwner
 from muralist.query import Denoiser, Estimate, Guide, Query, Views
 from muralist.solve import ddim
+from muralist.strips import blank, copied
 
 __all__ = ["Relay"]
 
@@ -29,8 +30,8 @@ class Relay:
     fuse: FirstOwner
 
     def __call__(self, x: Tensor, q: Query) -> Estimate:
-        canvas = Estimate(torch.zeros_like(x), torch.zeros_like(x))
-        became, unclaimed = x.clone(), Unclaimed(q.canvas)
+        canvas = Estimate(blank(x), blank(x))
+        became, unclaimed = copied(x, x), Unclaimed(q.canvas)
         for view in self.views(q):
             mine = unclaimed.claim(view)
             moved = self.guide(view.crop(became), q.at([view]))
@@ -39,7 +40,7 @@ class Relay:
             say = self.fuse.say(mine)
             for part in q.run(asked, x, q, [view]):
                 self.fuse.blend(canvas, *part, say)
-            after, _ = ddim(Estimate(*(view.crop(total) for total in canvas)), q.step)
+            after, _ = ddim(Estimate(*(gather(total, [view]) for total in canvas)), q.step)
             touched = say.to(x.device) > 0
             view.add(became, torch.where(touched, after - view.crop(became), 0))
         return canvas

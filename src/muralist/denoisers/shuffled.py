@@ -1,6 +1,6 @@
 """Subsamplings that exchange their cells."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from muralist.canvas import Size
 from muralist.query import Denoiser, Estimate, Query
+from muralist.strips import blank, copied, strips
 
 __all__ = ["Shuffled"]
 
@@ -29,28 +30,47 @@ class Shuffled:
         top, left = (-side % self.k for side in x.shape[-2:])
         canvas = Size(x.shape[-2] + top, x.shape[-1] + left)
         order = self.order(x, canvas, q)
-        x = self._exchanged(F.pad(x, (left, 0, top, 0)), order)  # and the canvas before is freed
-        answer = self.inner(x, replace(q, canvas=canvas))
-        del x
-        back = _sorting(order)
-        return Estimate(*(self._exchanged(y, back)[..., top:, left:] for y in answer))
+        shown = blank(x, *x.shape[:-2], *canvas)
+        shown[..., top:, left:] = x
+        answer = self.inner(self._exchanged(shown, order, _there), replace(q, canvas=canvas))
+        del shown
+        back = (self._exchanged(copied(y, y), order, _back) for y in answer)
+        return Estimate(*(y[..., top:, left:] for y in back))
 
     def order(self, x: Tensor, canvas: Size, q: Query) -> Tensor:
         """A permutation of the samples of each cell, for each channel: `C k^2 h w`."""
         shape = (self.k**2, canvas.height // self.k, canvas.width // self.k)
+        order = blank(x, x.shape[1], *shape, dtype=torch.int16)
         if x.is_meta:  # a plan, for which drawing would be the only work
-            return x.new_empty((x.shape[1], *shape), dtype=torch.int16)
-        rng = q.rng("shuffle")
-        return _sorting(torch.rand(shape, generator=rng) for _ in range(x.shape[1])).to(x.device)
+            return order
+        rng, draws = q.rng("shuffle"), blank(x, *shape, dtype=torch.float32).cpu()
+        for channel in order:
+            _sort(draws.uniform_(generator=rng), channel)
+        return order
 
-    def _exchanged(self, x: Tensor, order: Tensor) -> Tensor:
-        made = torch.empty_like(x)
-        for channel, into, where in zip(x.split(1, 1), made.split(1, 1), order, strict=True):
-            cells = F.pixel_unshuffle(channel, self.k).gather(1, where[None].long())
-            into.copy_(F.pixel_shuffle(cells, self.k))
-        return made
+    def _exchanged(
+        self, x: Tensor, order: Tensor, move: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """x, changed in place."""
+        for rows in strips(x, self.k):
+            cells = slice(rows.start // self.k, rows.stop // self.k)
+            for channel, where in zip(
+                x[..., rows, :].split(1, 1), order[..., cells, :], strict=True
+            ):
+                samples = move(F.pixel_unshuffle(channel, self.k), where[None].long())
+                channel.copy_(F.pixel_shuffle(samples, self.k))
+        return x
 
 
-def _sorting(channels: Iterable[Tensor]) -> Tensor:
-    """What sorts each channel's samples. Indices of 64 bits live for one channel at a time."""
-    return torch.stack([channel.argsort(0).short() for channel in channels])
+def _there(samples: Tensor, where: Tensor) -> Tensor:
+    return samples.gather(1, where)
+
+
+def _back(samples: Tensor, where: Tensor) -> Tensor:
+    return torch.empty_like(samples).scatter_(1, where, samples)
+
+
+def _sort(samples: Tensor, order: Tensor) -> None:
+    """Into `order`, what sorts the samples `k^2 h w` of each cell."""
+    for rows in strips(samples):
+        order[..., rows, :] = samples[..., rows, :].argsort(0)

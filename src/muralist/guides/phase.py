@@ -9,7 +9,7 @@ from torch import Tensor
 
 from muralist.canvas import Size, Unclaimed, View
 from muralist.guides.reference import Reference
-from muralist.query import Estimate, Query, Ramp, Views
+from muralist.query import Cond, Estimate, Query, Ramp, Step, Views
 
 __all__ = ["Checkerboard", "PhaseMix"]
 
@@ -30,17 +30,18 @@ class PhaseMix:
     def __call__(self, x: Tensor, q: Query) -> Tensor:
         if q.step.index == 0 or not self.active(q.step):
             return x
-        own = _owned(tuple(self.views(q)), q.canvas)
+        own = _owned(self.views, q.step, q.canvas, q.seed, q.stage)
         mine = torch.stack([own[view] for view in q.views])[:, None]
         mixed = half_way(x, self.reference.seen(q.views, x).at(q.step).x)
         return torch.where(mine.to(x.device, non_blocking=True), mixed, x)
 
 
 @lru_cache(maxsize=1)  # one step's, for all of its batches
-def _owned(plan: tuple[View, ...], canvas: Size) -> Mapping[View, Tensor]:
-    """The cells of each view of a plan that none before it sees."""
+def _owned(views: Views, step: Step, canvas: Size, seed: int, stage: int) -> Mapping[View, Tensor]:
+    """The cells of each view of a step's plan that none before it sees."""
+    asked = Query(step, Cond(torch.empty(0)), canvas, final=canvas, seed=seed, stage=stage)
     unclaimed = Unclaimed(canvas)
-    return {view: unclaimed.claim(view) for view in plan}
+    return {view: unclaimed.claim(view) for view in views(asked)}
 
 
 def half_way(x: Tensor, guide: Tensor) -> Tensor:

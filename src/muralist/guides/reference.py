@@ -7,6 +7,7 @@ from torch import Tensor
 
 from muralist.canvas import View, gather
 from muralist.query import Estimate, Step
+from muralist.strips import cellwise
 
 __all__ = ["Reference"]
 
@@ -31,4 +32,5 @@ class Reference:
         return Reference(x0, noise)
 
     def at(self, step: Step) -> Estimate:
-        return Estimate(step.alpha * self.x0 + step.sigma * self.noise, self.x0)
+        x = cellwise(lambda noise, x0: step.noised(x0, noise), self.noise, self.x0)
+        return Estimate(x, self.x0)

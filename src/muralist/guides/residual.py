@@ -7,6 +7,7 @@ from torch import Tensor
 
 from muralist.guides.reference import Reference
 from muralist.query import Query, Ramp
+from muralist.strips import cellwise
 
 __all__ = ["Residual"]
 
@@ -19,5 +20,10 @@ class Residual:
     ramp: Ramp
 
     def __call__(self, x: Tensor, q: Query) -> Tensor:
-        weight = self.ramp(q.step)
-        return torch.lerp(x, self.reference.at(q.step).x, weight) if weight else x
+        if not (weight := self.ramp(q.step)):
+            return x
+
+        def pulled(x: Tensor, x0: Tensor, noise: Tensor) -> Tensor:
+            return torch.lerp(x, q.step.noised(x0, noise), weight)
+
+        return cellwise(pulled, x, self.reference.x0, self.reference.noise)

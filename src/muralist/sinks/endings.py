@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from muralist.errors import BadRequest
+from muralist.room import existing
 from muralist.sinks import deepzoom, image, tiff
-from muralist.sinks.spool import existing, spooled_bytes
+from muralist.sinks.spool import spooled_bytes
 from muralist.sinks.whole import move, unfinished
 
 __all__ = ["check_space", "check_writable", "read_settings", "save"]

@@ -1,17 +1,16 @@
 """Where pixels live until they are saved: in memory, or, where they are many, in a file."""
 
 import math
-import os
 import tempfile
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
-__all__ = ["IN_MEMORY", "existing", "spooled_bytes", "unpainted"]
+from muralist.room import existing, reserve
+
+__all__ = ["IN_MEMORY", "spooled_bytes", "unpainted"]
 
 IN_MEMORY = 512 << 20  # bytes of pixels that are kept in memory; more go to a file
-_ZEROS = bytes(1 << 20)
 
 
 def unpainted(height: int, width: int, folder: str | Path | None = None) -> np.ndarray:
@@ -27,7 +26,7 @@ def unpainted(height: int, width: int, folder: str | Path | None = None) -> np.n
     if not count:
         return np.zeros(shape, np.uint8)
     with tempfile.TemporaryFile(dir=folder and existing(Path(folder))) as file:
-        _reserve(file, count)
+        reserve(file, count)
         return np.memmap(file, np.uint8, "r+", shape=shape)
 
 
@@ -35,18 +34,3 @@ def spooled_bytes(height: int, width: int) -> int:
     """What such a picture takes on the disk."""
     count = math.prod((height, width, 3))
     return count if count > IN_MEMORY else 0
-
-
-def existing(folder: Path) -> Path:
-    """The folder, or what there is of the path to it."""
-    return next(part for part in (folder, *folder.absolute().parents) if part.exists())
-
-
-def _reserve(file: IO[bytes], count: int) -> None:
-    """Takes the room now: a mapped file that finds none later would kill the process."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file.fileno(), 0, count)
-        return
-    for start in range(0, count, len(_ZEROS)):
-        file.write(_ZEROS[: count - start])
-    file.flush()
