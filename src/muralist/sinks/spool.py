@@ -3,12 +3,15 @@
 import math
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import numpy as np
 
-__all__ = ["IN_MEMORY", "existing", "spooled_bytes", "unpainted"]
+__all__ = ["IN_MEMORY", "Room", "existing", "spooled_bytes", "unpainted"]
+
+Room: TypeAlias = Callable[[int, int], np.ndarray]  # for pixels, of a height and a width
 
 IN_MEMORY = 512 << 20  # bytes of pixels that are kept in memory; more go to a file
 _ZEROS = bytes(1 << 20)
