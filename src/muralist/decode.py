@@ -43,7 +43,8 @@ def decoding(model: Model, latents: Tensor, spread: Spread = map) -> Iterator[Co
 def decode(model: Model, latents: Tensor, spread: Spread = map) -> Iterator[Tile]:
     """The picture behind latents `1 C H W`, in tiles that leave none of it out and overlap nowhere.
 
-    A picture whose decoding fits the budget is one tile; others are cut, as `tiled` says.
+    A picture whose decoding fits the budget is one tile; others are cut, as `tiled` says. `spread`
+    decodes them. A VAE that overflows in float16 is in float32 until the iterator is closed.
 
     Raises `NotFinite` where a decoder overflows.
     """

@@ -266,7 +266,7 @@ def case(request):
 
 
 def differences(model, latents, monkeypatch):
-    """Between tiles and the whole: the largest, the mean, that of a line, and the ratio of seams."""
+    """Between tiles and the whole: the largest, the mean, a line's, and the ratio of seams."""
     whole = decoded(model, latents)
     monkeypatch.setattr(module, "BUDGET", 1)
     tiles = list(decode(model, latents))

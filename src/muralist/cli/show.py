@@ -105,7 +105,8 @@ class Bars:
             case Resumed(stages=stages, steps=steps):
                 self._painted("going on", stages, steps)
             case StageBegun(stage=stage) if stage > 1:
-                self._painted(f"{self._stage(stage)}, enlarging the last", stage - 1)
+                words = f"{self._name}{self._stage(stage)}, enlarging the last"
+                self._bar.update(self._painting, description=words)
             case Ticked(stage=stage, step=step, steps=steps):
                 self._painted(f"{self._stage(stage)}, step {step} of {steps}", stage - 1, step)
             case StageDone(stage=stage) if stage == len(self._cost.stages):
