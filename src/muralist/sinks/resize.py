@@ -1,7 +1,5 @@
 """Pictures of any size made larger or smaller, in strips."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from PIL import Image
 
@@ -19,26 +17,20 @@ def resized(pixels: np.ndarray, height: int, width: int, room: Room = unpainted)
     each line by itself, with 8 bits in between. (Where a picture is made lower, some versions of
     PIL begin with the columns.) `room` is what is in between is kept in, and the answer.
     """
-    rows = _along_rows(pixels, width, room)
-    return _along_rows(rows.swapaxes(0, 1), height, _turned(room)).swapaxes(0, 1)
+    return _along(0, height, _along(1, width, pixels, room), room)
 
 
-def _along_rows(pixels: np.ndarray, width: int, room: Room) -> np.ndarray:
-    """The rows of a picture at another width; the picture itself where it has that width."""
-    count, before, _ = pixels.shape
-    if width == before:
+def _along(axis: int, length: int, pixels: np.ndarray, room: Room) -> np.ndarray:
+    """The picture with lines of another length; itself where they have that already."""
+    shape = list(pixels.shape[:2])
+    before, shape[axis] = shape[axis], length
+    if length == before:
         return pixels
-    answer = room(count, width)
-    for rows in _strips(count, max(STRIP // (4 * (before + width)), 1)):
-        strip = Image.fromarray(np.ascontiguousarray(pixels[rows]))
-        answer[rows] = strip.resize((width, strip.height), Image.Resampling.LANCZOS)
+    answer, most = room(*shape), max(STRIP // (4 * (before + length)), 1)
+    for start in range(0, shape[1 - axis], most):
+        lines = slice(start, start + most)
+        strip = (lines, slice(None)) if axis else (slice(None), lines)
+        height, width, _ = answer[strip].shape
+        image = Image.fromarray(pixels[strip])
+        answer[strip] = image.resize((width, height), Image.Resampling.LANCZOS)
     return answer
-
-
-def _strips(count: int, most: int) -> Iterator[slice]:
-    return (slice(start, start + most) for start in range(0, count, most))
-
-
-def _turned(room: Room) -> Room:
-    """Room for a picture whose rows are columns."""
-    return lambda height, width: room(width, height).swapaxes(0, 1)
