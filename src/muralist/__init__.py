@@ -28,7 +28,17 @@ if TYPE_CHECKING:
         OutOfMemory,
         UnsupportedModel,
     )
-    from muralist.events import Event, Finished, Resumed, StageDone, Started, Ticked, TileDone
+    from muralist.events import (
+        Event,
+        Finished,
+        Resumed,
+        StageBegun,
+        StageDone,
+        Started,
+        Ticked,
+        TileCounted,
+        TileDone,
+    )
     from muralist.generation import PromptTooLong, generate, paint
     from muralist.methods import METHODS, AccDiffusion, DemoFusion, MultiDiffusion, Pixelsmith
     from muralist.models import Model, load, wrap
@@ -55,10 +65,12 @@ __all__ = [
     "PromptTooLong",
     "Request",
     "Resumed",
+    "StageBegun",
     "StageDone",
     "StageResult",
     "Started",
     "Ticked",
+    "TileCounted",
     "TileDone",
     "UnsupportedModel",
     "__version__",
@@ -71,7 +83,7 @@ __all__ = [
 
 _HOMES = {
     "errors": "BadRequest ModelNotFound MuralistError NotFinite OutOfMemory UnsupportedModel",
-    "events": "Event Finished Resumed StageDone Started Ticked TileDone",
+    "events": "Event Finished Resumed StageBegun StageDone Started Ticked TileCounted TileDone",
     "generation": "PromptTooLong generate paint",
     "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion Pixelsmith",
     "models": "Model load wrap",

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from muralist.canvas import Size, View
 from muralist.errors import NotFinite
 from muralist.models.base import Card, Model
-from muralist.tiles import HALO, tiled
+from muralist.sinks import Room, unpainted
+from muralist.tiles import HALO, Counted, Spread, tiled
 
-__all__ = ["Tile", "decode", "decoded", "place", "tiles_of"]
+__all__ = ["Tile", "decode", "decoded", "decoding", "place", "tiles_of"]
 
 BUDGET = 4 << 30  # bytes of a tile's activations in a decoder; SDXL's 1024x1024 take 3.5 GiB
 _COPIES = 7  # activations of the last width, at full resolution, that live at once (measured: 6.1)
@@ -27,28 +27,36 @@ class Tile(NamedTuple):
     pixels: np.ndarray  # height, width, 3; uint8
 
 
-def decode(model: Model, latents: Tensor) -> Iterator[Tile]:
+def decoding(model: Model, latents: Tensor, spread: Spread = map) -> Iterator[Counted | Tile]:
+    """As `decode`, and what is counted before there is a tile."""
+    size = Size(*latents.shape[-2:])
+    tiles = tiles_of(model.card, size)
+    factor = model.card.factor
+    with model.upcast():
+        for done in tiled(model.decode, lambda at: at.crop(latents), tiles, size, factor, spread):
+            if isinstance(done, Counted):
+                yield done
+            else:
+                yield Tile(done.top, done.left, _shades(done.values[0]))
+
+
+def decode(model: Model, latents: Tensor, spread: Spread = map) -> Iterator[Tile]:
     """The picture behind latents `1 C H W`, in tiles that leave none of it out and overlap nowhere.
 
-    A picture whose decoding fits the budget is one tile; others are cut, as `tiled` says.
+    A picture whose decoding fits the budget is one tile; others are cut, as `tiled` says. `spread`
+    decodes them. A VAE that overflows in float16 is in float32 until the iterator is closed.
 
     Raises `NotFinite` where a decoder overflows.
     """
-
-    @torch.no_grad()
-    def ask(view: View) -> Tensor:
-        return model.decode(view.crop(latents))
-
-    size = Size(*latents.shape[-2:])
-    for top, left, values in tiled(ask, tiles_of(model.card, size), size, model.card.factor):
-        yield Tile(top, left, _shades(values[0]))
+    return (each for each in decoding(model, latents, spread) if isinstance(each, Tile))
 
 
-def decoded(model: Model, latents: Tensor) -> np.ndarray:
+def decoded(
+    model: Model, latents: Tensor, room: Room = unpainted, spread: Spread = map
+) -> np.ndarray:
     """The whole picture: height, width, 3; uint8."""
-    factor, (height, width) = model.card.factor, latents.shape[-2:]
-    pixels = np.empty((height * factor, width * factor, 3), dtype=np.uint8)
-    for tile in decode(model, latents):
+    pixels = room(*Size(*latents.shape[-2:]).times(model.card.factor))
+    for tile in decode(model, latents, spread):
         place(pixels, tile)
     return pixels
 

@@ -11,7 +11,17 @@ from muralist.decode import Tile
 from muralist.picture import Picture, StageResult
 from muralist.stage import Explanation
 
-__all__ = ["Event", "Finished", "Resumed", "StageDone", "Started", "Ticked", "TileDone"]
+__all__ = [
+    "Event",
+    "Finished",
+    "Resumed",
+    "StageBegun",
+    "StageDone",
+    "Started",
+    "Ticked",
+    "TileCounted",
+    "TileDone",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +38,13 @@ class Resumed:
 
     stages: int
     steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class StageBegun:
+    """A stage is begun: what came before is enlarged next, which can take long in pixels."""
+
+    stage: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +72,18 @@ class StageDone:
 
 
 @dataclass(frozen=True, eq=False)
+class TileCounted:
+    """One tile of the finished picture is counted in, before several are decoded.
+
+    They are normalised as one picture: a decoder's group norms are counted one after another.
+    """
+
+    norm: int  # from 1; how many a decoder has is not known before
+    number: int  # from 1
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
 class TileDone:
     """One tile of the finished picture is decoded."""
 
@@ -70,4 +99,6 @@ class Finished:
     picture: Picture
 
 
-Event: TypeAlias = Started | Resumed | Ticked | StageDone | TileDone | Finished
+Event: TypeAlias = (
+    Started | Resumed | StageBegun | Ticked | StageDone | TileCounted | TileDone | Finished
+)

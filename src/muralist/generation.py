@@ -1,7 +1,7 @@
 """The outer loop: a request's stages, one after another, as events."""
 
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import mul
@@ -14,10 +14,20 @@ from torch import Tensor
 
 from muralist.canvas import Size
 from muralist.codec import ModelCodec
-from muralist.decode import decode, place, tiles_of
+from muralist.decode import Tile, place, tiles_of
 from muralist.diffuse import diffuse
 from muralist.errors import BadRequest
-from muralist.events import Event, Finished, Resumed, StageDone, Started, Ticked, TileDone
+from muralist.events import (
+    Event,
+    Finished,
+    Resumed,
+    StageBegun,
+    StageDone,
+    Started,
+    Ticked,
+    TileCounted,
+    TileDone,
+)
 from muralist.guides import Reference
 from muralist.job import Canvas, Job, Unkept
 from muralist.methods import DemoFusion, method_named
@@ -29,7 +39,7 @@ from muralist.query import Query, seeded
 from muralist.request import Request
 from muralist.run import Batches
 from muralist.schedule import Schedule
-from muralist.sinks import unpainted
+from muralist.sinks import Room, unpainted
 from muralist.solve import Memory
 from muralist.stage import Method, Stage
 from muralist.strips import blank, cellwise, copied, mapped
@@ -39,7 +49,6 @@ __all__ = ["Noise", "PromptTooLong", "generate", "paint"]
 
 Noise: TypeAlias = Callable[[str, tuple[int, ...]], Tensor]
 Fill: TypeAlias = Callable[[str, Tensor], Tensor]  # with noise for a purpose, in place
-Room: TypeAlias = Callable[[int, int], np.ndarray]  # for pixels, of a height and a width
 
 
 class PromptTooLong(UserWarning):
@@ -99,10 +108,10 @@ def _generate(
 ) -> Iterator[Event]:
     model = load(request.model) if isinstance(request.model, str) else request.model
     home, room = _home(request, model, folder), partial(unpainted, folder=folder)
-    question, codec = _question(request, model), ModelCodec(model, home)
+    question, codec = _question(request, model), ModelCodec(model, home, room)
     stages = list(request.method.stages(request.guided(model), request.size))
     schedules = [request.schedule.entered(stage.strength) for stage in stages]
-    run = _Run(question, codec, fill, job, room)
+    run = _Run(question, codec, fill, job)
     job.begin()
     try:
         yield Started(
@@ -115,12 +124,13 @@ def _generate(
         for number in range(len(done) + 1, len(stages) + 1):
             stage, schedule = stages[number - 1], schedules[number - 1]
             asked = run.asked(number, stage, schedule)
+            yield StageBegun(number)
             x = yield from run.painted(stage, schedule, asked, [one.latents for one in done])
             x = stage.end(x, done[0].latents if done else x)
             done.append(run.result(number, x))
             yield StageDone(number, done[-1], stage.explain and partial(stage.explain, asked))
             job.finished(Canvas(number, len(schedule.steps), x, None, _noted(stage)))
-        last = yield from _decoded(done[-1], model, pixels)
+        last = yield from _decoded(done[-1], codec, pixels)
         yield Finished(Picture((*done[:-1], last), settings))
     except BaseException:
         job.flush()
@@ -137,7 +147,6 @@ class _Run:
     codec: ModelCodec
     fill: Fill
     job: Job | Unkept
-    room: Room
 
     def taken_up(self, stages: Sequence[Stage]) -> list[StageResult]:
         """The stages that are finished already; the method remembers what it noted."""
@@ -176,15 +185,8 @@ class _Run:
 
     def result(self, number: int, latents: Tensor) -> StageResult:
         """A stage's result, whose pixels are decoded when somebody looks."""
-        size, model = Size(*latents.shape[-2:]), self.codec.model
-
-        def pixels() -> np.ndarray:
-            empty = self.room(*size.times(model.card.factor))
-            for tile in decode(model, latents):
-                place(empty, tile)
-            return empty
-
-        return StageResult(number, size, latents, pixels)
+        size = Size(*latents.shape[-2:])
+        return StageResult(number, size, latents, partial(self.codec.picture, latents))
 
     def begun(
         self, stage: Stage, schedule: Schedule, before: Sequence[Tensor]
@@ -239,13 +241,17 @@ def _check_shape(given: Tensor, name: str, shape: tuple[int, ...]) -> None:
 
 
 def _decoded(
-    last: StageResult, model: Model, pixels: np.ndarray
+    last: StageResult, codec: ModelCodec, pixels: np.ndarray
 ) -> Generator[Event, None, StageResult]:
     """The result of the last stage with its pixels, decoded tile by tile."""
-    count = len(tiles_of(model.card, last.size))
-    for number, tile in enumerate(decode(model, last.latents), start=1):
-        place(pixels, tile)
-        yield TileDone(number, count, tile)
+    count, number = len(tiles_of(codec.model.card, last.size)), 0
+    for each in codec.tiles(last.latents):
+        if isinstance(each, Tile):
+            place(pixels, each)
+            number += 1
+            yield TileDone(number, count, each)
+        else:
+            yield TileCounted(*each)
     return replace(last, _decode=lambda: pixels)
 
 
@@ -293,6 +299,7 @@ class PaintSettings(TypedDict, total=False):
     batch_size: int
     canvas: Literal["device", "ram", "disk"] | None
     job: str | Path | None
+    spool: str | Path | None
     callback: Callable[[Event], Any] | None
 
 
@@ -325,6 +332,7 @@ def paint(
     batch_size: int = 16,
     canvas: Literal["device", "ram", "disk"] | None = None,
     job: str | Path | None = None,
+    spool: str | Path | None = None,
     callback: Callable[[Event], Any] | None = None,
 ) -> Picture | list[Picture]:
     """Paints one picture; or one for each of several prompts, with seeds that count up.
@@ -335,7 +343,8 @@ def paint(
     views the network sees at once, `canvas` where latents are kept: `device`, `ram`, `disk`, or, if
     unset, the first of them that has room. `latents` (`1 C H W`, a row for each prompt, standard
     normal, of the first stage) and `noise(purpose, shape)` replace what the seed would draw. `job`
-    is a folder from which the run is taken up when it is asked for again. `callback` gets every
+    is a folder from which the run is taken up when it is asked for again. `spool` is the folder
+    for pixels beyond 512 MiB, the system's for temporary files if unset. `callback` gets every
     event as it happens.
 
     Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
@@ -378,20 +387,19 @@ def paint(
     kept = None if job is None else _kept(requests[0], job, given)
     loaded = load(model) if isinstance(model, str) else model
     pictures = [
-        _painted_whole(replace(each, model=loaded), noise, start, kept, callback)
+        _painted_whole(
+            generate(
+                replace(each, model=loaded), noise=noise, latents=start, job=kept, spool=spool
+            ),
+            callback,
+        )
         for each, start in zip(requests, starts, strict=True)
     ]
     return pictures if isinstance(prompt, list | tuple) else pictures[0]
 
 
-def _painted_whole(
-    request: Request,
-    noise: Noise | None,
-    latents: Tensor | None,
-    job: Job | None,
-    callback: Callable[[Event], Any] | None,
-) -> Picture:
-    for event in generate(request, noise=noise, latents=latents, job=job):
+def _painted_whole(events: Iterable[Event], callback: Callable[[Event], Any] | None) -> Picture:
+    for event in events:
         if callback is not None:
             callback(event)
         if isinstance(event, Finished):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
+import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from muralist.canvas import Size, View
@@ -38,11 +38,15 @@ class Codec(Protocol):
         """Pixels per latent cell, along one side."""
         ...
 
-    def picture(self, latents: Tensor, /) -> Image.Image:
-        """The picture behind latents `1 C H W`."""
+    def picture(self, latents: Tensor, /) -> np.ndarray:
+        """The picture behind latents `1 C H W`: height, width, 3; uint8."""
         ...
 
-    def latents(self, picture: Image.Image, /) -> Tensor:
+    def enlarged(self, picture: np.ndarray, size: Size, /) -> np.ndarray:
+        """The picture at a size in pixels, by Lanczos."""
+        ...
+
+    def latents(self, picture: np.ndarray, /) -> Tensor:
         """The latents of a picture, the mean of what its encoder says."""
         ...
 
@@ -56,8 +60,7 @@ def bicubic(latents: Tensor, size: Size, codec: Codec) -> Tensor:
 
 def through_pixels(latents: Tensor, size: Size, codec: Codec) -> Tensor:
     """The picture behind the latents, enlarged by Lanczos and encoded again (Pixelsmith)."""
-    height, width = size.times(codec.factor)
-    larger = codec.picture(latents).resize((width, height), Image.Resampling.LANCZOS)
+    larger = codec.enlarged(codec.picture(latents), size.times(codec.factor))
     return codec.latents(larger)
 
 

@@ -1,10 +1,11 @@
 """What is too large to be computed at once, tile by tile: one picture's norms, soft borders."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,13 +13,55 @@ from torch import Tensor
 from muralist.canvas import Size, View
 from muralist.patches import Moments, Statistics, met_after, normed_by
 
-__all__ = ["FEATHER", "HALO", "Ask", "Done", "around", "statistics", "tiled"]
+__all__ = [
+    "FEATHER",
+    "HALO",
+    "Counted",
+    "Done",
+    "Network",
+    "Order",
+    "Source",
+    "Spread",
+    "around",
+    "statistics",
+    "tiled",
+]
 
 HALO = 20  # cells seen around a tile: convolutions of SDXL's decoder reach 17, its encoder's 14
 FEATHER = 4  # cells around a tile in which it fades into its neighbours
 _SAMPLE = 16  # tiles at most in which statistics are counted
 
-Ask: TypeAlias = Callable[[View], Tensor]
+Network: TypeAlias = Callable[[Tensor], Tensor]  # a decoder, or an encoder
+Source: TypeAlias = Callable[[View], Tensor]  # what it sees of a canvas
+_Asked = TypeVar("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+class Spread(Protocol):
+    """Who computes: as the builtin `map`, an answer for each order, in order, when it is asked for.
+
+    The function can be pickled, and so can orders and answers: they may go to another process.
+    """
+
+    def __call__(
+        self, function: Callable[[_Asked], _Answer], orders: Iterable[_Asked], /
+    ) -> Iterator[_Answer]: ...
+
+
+class Order(NamedTuple):
+    """What a network is shown, and which part of it is meant."""
+
+    patch: Tensor  # on the host, a copy: it travels without its canvas
+    seen: Size  # of the patch, in cells
+    part: View  # of the patch, in cells
+
+
+class Counted(NamedTuple):
+    """One tile is counted in at one group norm, both numbered from 1."""
+
+    norm: int
+    tile: int
+    tiles: int
 
 
 class Done(NamedTuple):
@@ -29,21 +72,27 @@ class Done(NamedTuple):
     values: Tensor
 
 
-def tiled(ask: Ask, tiles: Sequence[View], size: Size, scale: int) -> Iterator[Done]:
+def tiled(
+    network: Network,
+    source: Source,
+    tiles: Sequence[View],
+    size: Size,
+    scale: int,
+    spread: Spread = map,
+) -> Iterator[Counted | Done]:
     """A canvas of `size` cells by its tiles, which are in reading order; every value once.
 
-    `ask(view)` answers `1 C height width` with `scale` values for a cell, along one side. Several
-    tiles are normalised as one picture, are asked for with `HALO` cells around them, and fade
+    `network(source(view))` is `1 C height width` with `scale` values for a cell, along one side.
+    Several tiles are normalised as one picture, are seen with `HALO` cells around them, and fade
     into each other: what is done ends `FEATHER` cells before its tile does. One row of overlaps
-    is kept.
+    is kept, on the host, where the values are.
     """
-    known = statistics(ask, tiles, size) if len(tiles) > 1 else ()
+    known = () if len(tiles) == 1 else (yield from statistics(network, source, tiles, size, spread))
+    soft = [around(tile, FEATHER, size) for tile in tiles]
+    orders = (_order(source, *both, size) for both in zip(tiles, soft, strict=True))
+    answers = spread(_Solved(network, scale, known), orders)
     beside, above = torch.empty(0), dict[int, Tensor]()  # what the neighbours say of an overlap
-    for tile in tiles:
-        seen, soft = around(tile, HALO, size), around(tile, FEATHER, size)
-        with normed_by(known):
-            answer = ask(seen)
-        values = soft.moved(-seen.top, -seen.left).times(scale).crop(answer)
+    for tile, place, values in zip(tiles, soft, answers, strict=True):
         if tile.left:
             values = _faded(beside, values, -1)
         done = scale * _done(tile.left, tile.width, size.width)
@@ -52,7 +101,7 @@ def tiled(ask: Ask, tiles: Sequence[View], size: Size, scale: int) -> Iterator[D
             values = _faded(above[tile.left], values, -2)
         done = scale * _done(tile.top, tile.height, size.height)
         above[tile.left] = values[..., done:, :].clone()  # a view would keep the tile alive
-        yield Done(scale * soft.top, scale * soft.left, values[..., :done, :])
+        yield Done(scale * place.top, scale * place.left, values[..., :done, :])
 
 
 def around(tile: View, cells: int, size: Size) -> View:
@@ -63,22 +112,63 @@ def around(tile: View, cells: int, size: Size) -> View:
     return View(top, left, bottom - top, right - left)
 
 
-def statistics(ask: Ask, tiles: Sequence[View], size: Size) -> tuple[Statistics, ...]:
+def statistics(
+    network: Network,
+    source: Source,
+    tiles: Sequence[View],
+    size: Size,
+    spread: Spread = map,
+) -> Generator[Counted, None, tuple[Statistics, ...]]:
     """What each group norm of a network meets in a whole canvas, by its tiles or a sample of them.
 
     A norm can only be counted once those before it are known, so that the tiles are gone through
     for each of them, up to it: half a network on average.
     """
-    known: tuple[Statistics, ...] = ()
-    views = [(tile, around(tile, HALO, size)) for tile in _sample(tiles)]
+    known, sample = (), _sample(tiles)
     while True:
         moments: list[Moments] = []
-        for tile, seen in views:
-            met = met_after(known, partial(ask, seen), seen, tile)
+        orders = (_order(source, tile, tile, size) for tile in sample)
+        for met in spread(_Met(network, known), orders):
             if met is None:
                 return known
             moments.append(met)
+            yield Counted(len(known) + 1, len(moments), len(sample))
         known = (*known, reduce(add, moments).statistics)
+
+
+def _order(source: Source, tile: View, part: View, size: Size) -> Order:
+    """To look at a tile and around it, about a part of that."""
+    seen = around(tile, HALO, size)
+    patch = source(seen).to("cpu", copy=True)
+    return Order(patch, Size(seen.height, seen.width), part.moved(-seen.top, -seen.left))
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """What a network makes of a part, normalised as its picture is."""
+
+    network: Network
+    scale: int
+    known: Sequence[Statistics]
+
+    @torch.no_grad()
+    def __call__(self, order: Order) -> Tensor:
+        with normed_by(self.known):
+            answer = self.network(order.patch)
+        return order.part.times(self.scale).crop(answer).to("cpu", copy=True)
+
+
+@dataclass(frozen=True)
+class _Met:
+    """What the first norm that is not known meets in a part."""
+
+    network: Network
+    known: Sequence[Statistics]
+
+    @torch.no_grad()
+    def __call__(self, order: Order) -> Moments | None:
+        run = partial(self.network, order.patch)
+        return met_after(self.known, run, order.seen, order.part)
 
 
 def _sample(tiles: Sequence[View]) -> list[View]:

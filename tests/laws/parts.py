@@ -1,6 +1,7 @@
 """Every part there is, as the laws meet it: a part listed here is held to all of them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -232,6 +233,9 @@ class Watched:
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
         return self.inner.encode_pixels(pixels)
+
+    def upcast(self) -> AbstractContextManager[None]:
+        return self.inner.upcast()
 
     def text(self, prompt: str) -> Text | None:
         return self.inner.text(prompt)

@@ -1,6 +1,8 @@
 """Decoding tile by tile gives every pixel once, and the picture that decoding at once gives."""
 
+import pickle
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from PIL import Image, ImageDraw
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import muralist
-from muralist import NotFinite, TileDone
+from muralist import MultiDiffusion, NotFinite, TileCounted, TileDone
 from muralist import decode as module
 from muralist import tiles as tiles_module
 from muralist.canvas import Size, View
@@ -124,6 +126,20 @@ def test_tiles_are_told_as_they_are_decoded(cut):
     assert [(tile.number, tile.count) for tile in tiles] == [(1, 2), (2, 2)]
 
 
+def test_tiles_are_counted_in_before_the_first_is_decoded(tiny_sdxl, cut):
+    told = events(
+        toy_request(MultiDiffusion(), model=tiny_sdxl, height=240, width=320, num_inference_steps=1)
+    )
+    counted = [event for event in told if isinstance(event, TileCounted)]
+    done = [event for event in told if isinstance(event, TileDone)]
+    layers = tiny_sdxl.pipe.vae.decoder.modules()
+    norms = sum(isinstance(each, torch.nn.GroupNorm) for each in layers)
+    places = [(event.norm, event.number, event.count) for event in counted]
+    assert places == [(norm + 1, tile + 1, 4) for norm in range(norms) for tile in range(4)]
+    assert told.index(counted[-1]) < told.index(done[0])
+    assert len(done) == 4
+
+
 def test_tiles_say_where_their_pixels_belong(cut):
     """Each ends four cells before the next one's own: there they fade into each other."""
     latents = normal(1, 3, 100, 90, dtype=torch.float32)
@@ -144,7 +160,8 @@ def test_tiles_give_every_pixel_once_in_reading_order(height, width, scale):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "BUDGET", 1)
         tiles = tiles_of(Toy().card, whole)
-    done = list(tiled(lambda view: enlarged(view.crop(latents), scale), tiles, whole, scale))
+    network, source = partial(enlarged, scale=scale), lambda view: view.crop(latents)
+    done = list(tiled(network, source, tiles, whole, scale))
     assert len(done) == len(tiles)
     places = [View(one.top, one.left, *one.values.shape[-2:]) for one in done]
     assert (counted(whole.times(scale), places) == 1).all()
@@ -207,7 +224,7 @@ def drawn(model, size: Size) -> torch.Tensor:
     draw = ImageDraw.Draw(picture)
     draw.ellipse((width // 4, height // 5, width * 3 // 4, height * 3 // 4), fill=(220, 40, 30))
     draw.rectangle((0, height * 5 // 6, width, height), fill=(230, 220, 90))
-    return ModelCodec(model).latents(picture)
+    return ModelCodec(model).latents(np.array(picture))
 
 
 def noisy(model, size: Size) -> torch.Tensor:
@@ -231,11 +248,13 @@ CASES = {
     # model, latents, size; the largest and the mean difference allowed, in shades of 255
     "shapes": ("shapes", drawn, Size(64, 64), 1, 0.001),
     "shapes, ragged": ("shapes", drawn, Size(47, 83), 1, 0.001),
+    "shapes, a cell left over": ("shapes", drawn, Size(41, 81), 1, 0.001),
     # more tiles than statistics are counted in
     "shapes, a sample": ("shapes", drawn, Size(90, 110), 4, 0.3),
     # a tile's attention, with weights that say nothing, sees the tile alone
     "random weights": ("tiny_sdxl", noisy, Size(48, 48), 35, 1.2),
     "random weights, ragged": ("tiny_sdxl", noisy, Size(45, 61), 35, 1.2),
+    "random weights, a cell left over": ("tiny_sdxl", noisy, Size(41, 61), 35, 1.2),
 }
 
 
@@ -247,7 +266,7 @@ def case(request):
 
 
 def differences(model, latents, monkeypatch):
-    """Between tiles and the whole: the largest and the mean one, and the ratio of seams."""
+    """Between tiles and the whole: the largest, the mean, a line's, and the ratio of seams."""
     whole = decoded(model, latents)
     monkeypatch.setattr(module, "BUDGET", 1)
     tiles = list(decode(model, latents))
@@ -256,22 +275,30 @@ def differences(model, latents, monkeypatch):
     for tile in tiles:
         module.place(ours, tile)
     apart = np.abs(ours.astype(int) - whole)
-    return apart.max(), apart.mean(), seam(ours, places) / seam(whole, places)
+    lines = [np.abs(ours.mean(axis) - whole.mean(axis)).max() for axis in (0, 1)]
+    return apart.max(), apart.mean(), max(lines), seam(ours, places) / seam(whole, places)
 
 
 def test_tiles_are_the_whole_within_a_stated_error(case, monkeypatch):
     model, latents, most, mean = case
-    largest, average, seams = differences(model, latents, monkeypatch)
+    largest, average, line, seams = differences(model, latents, monkeypatch)
     assert largest <= most
     assert average <= mean
+    assert line <= 6, "no row and no column is darker or lighter"
     assert abs(seams - 1) <= 0.02
+
+
+def uncounted(*_):
+    """In the place of statistics: each tile is normalised by itself."""
+    return ()
+    yield
 
 
 def test_tiles_normalised_each_by_itself_are_not(case, monkeypatch):
     """The bounds above are bounds on something."""
     model, latents, most, mean = case
-    monkeypatch.setattr(tiles_module, "statistics", lambda *_: ())
-    largest, average, _ = differences(model, latents, monkeypatch)
+    monkeypatch.setattr(tiles_module, "statistics", uncounted)
+    largest, average, *_ = differences(model, latents, monkeypatch)
     assert largest > 1.5 * most
     assert average > 1.5 * mean
 
@@ -350,3 +377,136 @@ def test_a_picture_that_fits_is_decoded_once_and_as_it_is(tiny_sdxl):
         expected = module._shades(tiny_sdxl.decode(latents)[0])
     assert np.array_equal(decoded(watched, latents), expected)
     assert watched.decoded == [Size(48, 40)]
+
+
+# --- in a float16 that overflows ---------------------------------------------------------------
+
+
+@pytest.fixture
+def half(device):
+    """SDXL's classes in float16, whose VAE is marked as one that overflows in it."""
+    model = muralist.load(str(DATA / "tiny-sdxl"), device=device, dtype=torch.float16)
+    assert model.pipe.vae.config.force_upcast
+    return model
+
+
+def kinds(model) -> set[torch.dtype]:
+    return {each.dtype for each in model.pipe.vae.parameters()}
+
+
+@pytest.fixture
+def conversions(monkeypatch):
+    """What an autoencoder is converted to, one after another."""
+    noted, to = [], torch.nn.Module.to
+
+    def watched(self, *given, **named):
+        if type(self).__name__ == "AutoencoderKL":
+            noted.append(given[0])
+        return to(self, *given, **named)
+
+    monkeypatch.setattr(torch.nn.Module, "to", watched)
+    return noted
+
+
+def test_such_a_vae_is_converted_once_for_all_tiles(half, cut, conversions):
+    codec = ModelCodec(half)
+    picture = codec.picture(noisy(half, Size(25, 45)))
+    assert conversions == [torch.float32, torch.float16]
+    codec.latents(picture)
+    assert conversions == [torch.float32, torch.float16] * 2
+    assert kinds(half) == {torch.float16}
+
+
+def test_such_a_vae_is_given_back_when_nobody_waits_for_the_other_tiles(half, cut):
+    tiles = decode(half, noisy(half, Size(25, 45)))
+    next(tiles)
+    assert kinds(half) == {torch.float32}
+    tiles.close()
+    assert kinds(half) == {torch.float16}
+
+
+def test_such_a_vae_is_given_back_when_decoding_fails(half, cut):
+    with pytest.raises(NotFinite):
+        decoded(half, noisy(half, Size(25, 45)) * float("nan"))
+    assert kinds(half) == {torch.float16}
+
+
+@pytest.mark.parametrize("first_ends_first", [True, False])
+def test_such_a_vae_serves_two_pictures_at_once(half, cut, first_ends_first):
+    latents = [noisy(half, Size(25, 45)), noisy(half, Size(25, 30))]
+    alone = [decoded(half, each) for each in latents]
+    one, other = (decode(half, each) for each in latents)
+    pictures = [np.empty_like(each) for each in alone]
+    for tiles, picture in ((one, pictures[0]), (other, pictures[1])):
+        module.place(picture, next(tiles))
+    rest = [(one, pictures[0]), (other, pictures[1])]
+    for tiles, picture in rest if first_ends_first else rest[::-1]:
+        for tile in tiles:
+            module.place(picture, tile)
+    assert all(map(np.array_equal, pictures, alone))
+    assert kinds(half) == {torch.float16}
+
+
+# --- spread ------------------------------------------------------------------------------------
+
+
+class Elsewhere:
+    """A `map` whose functions, orders and answers travel as bytes; it notes how many of them."""
+
+    def __init__(self) -> None:
+        self.orders: list[int] = []
+        self.answers: list[int] = []
+
+    def __call__(self, function, orders):
+        function = pickle.dumps(function)
+        for order in orders:
+            self.orders.append(len(packed := pickle.dumps(order)))
+            answer = pickle.dumps(pickle.loads(function)(pickle.loads(packed)))
+            self.answers.append(len(answer))
+            yield pickle.loads(answer)
+
+
+def test_tiles_may_be_computed_elsewhere(cut):
+    model, latents = Wide(Toy()), normal(1, 3, 150, 200, dtype=torch.float32)
+    there = Elsewhere()
+    assert np.array_equal(decoded(model, latents, spread=there), decoded(model, latents))
+    here, away = ModelCodec(model), ModelCodec(model, spread=there)
+    picture = here.picture(latents)
+    assert torch.equal(here.latents(picture), away.latents(picture))
+
+
+def test_only_what_is_seen_travels_and_what_is_meant_comes_back(cut):
+    """A tile sees at most 128 x 128 cells, of which 96 x 96 are meant; pixels go as bytes."""
+    model, latents = Wide(Toy()), normal(1, 3, 300, 300, dtype=torch.float32)
+    there, more = Elsewhere(), 3000  # bytes around the values
+    picture = decoded(model, latents, spread=there)
+    assert len(there.orders) == 1 + 16
+    assert max(there.orders) <= 128 * 128 * 3 * 4 + more
+    assert max(there.answers) <= 96 * 96 * 3 * 4 + more
+    back = Elsewhere()
+    ModelCodec(model, spread=back).latents(picture)
+    assert max(back.orders) <= 128 * 128 * 3 + more
+
+
+def test_orders_are_made_when_they_are_asked_for(cut):
+    taken = []
+
+    def watched(function, orders):
+        for order in orders:
+            taken.append(order)
+            yield function(order)
+
+    tiles = decode(Wide(Toy()), normal(1, 3, 300, 300, dtype=torch.float32), watched)
+    for number, _ in enumerate(tiles, start=1):
+        assert len(taken) == 1 + number  # the first question was whether there are norms
+
+
+def test_norms_counted_elsewhere_are_the_same(shapes, cut):
+    """Their moments travel, not the network, which this `map` leaves where it is."""
+
+    def there(function, orders):
+        for order in orders:
+            yield pickle.loads(pickle.dumps(function(pickle.loads(pickle.dumps(order)))))
+
+    latents = normal(1, 4, 25, 45, dtype=torch.float32)
+    assert np.array_equal(decoded(shapes, latents, spread=there), decoded(shapes, latents))

@@ -59,12 +59,18 @@ def met_by(network: nn.Module, x: torch.Tensor) -> list[Statistics]:
     return met
 
 
+def met_in(known, network, x, seen: View, part: View):
+    """What the next norm meets in a part of x, of which the network sees more."""
+    own = part.moved(-seen.top, -seen.left)
+    return met_after(known, lambda: network(seen.crop(x)), Size(*seen[2:4]), own)
+
+
 def counted(network, x, known=(), parts=PARTS) -> Statistics:
     """What the next norm meets over parts of x."""
     met = []
     for part in parts:
         seen = around(part, REACH, WHOLE)
-        met.append(met_after(known, lambda seen=seen: network(seen.crop(x)), seen, part))
+        met.append(met_in(known, network, x, seen, part))
     return reduce(add, met).statistics
 
 
@@ -86,9 +92,8 @@ def test_norms_counted_one_after_the_other_are_all_exact(network):
     for expected in met_by(network, x):
         known.append(counted(network, x, known))
         assert same(known[-1], expected)
-    whole = View(0, 0, *WHOLE)
     assert len(known) == 3
-    assert met_after(known, lambda: network(x), whole, whole) is None
+    assert met_after(known, lambda: network(x), WHOLE, View(0, 0, *WHOLE)) is None
 
 
 def test_a_norm_after_one_that_is_not_the_pictures_is_counted_wrongly(network):
@@ -98,7 +103,7 @@ def test_a_norm_after_one_that_is_not_the_pictures_is_counted_wrongly(network):
     for part in PARTS:
         seen = around(part, REACH, WHOLE)
         own = met_by(network, seen.crop(x))[:1]
-        met.append(met_after(own, lambda seen=seen: network(seen.crop(x)), seen, part))
+        met.append(met_in(own, network, x, seen, part))
     assert not same(reduce(add, met).statistics, met_by(network, x)[1], 1e-3)
 
 
@@ -124,11 +129,11 @@ def test_a_network_is_left_at_the_norm_that_is_counted(network):
     reached, x, whole = [], normal(1, 3, *WHOLE), View(0, 0, *WHOLE)
     for number, layer in enumerate(network):
         layer.register_forward_hook(lambda *_, number=number: reached.append(number))
-    met_after((), lambda: network(x), whole, whole)
+    met_after((), lambda: network(x), WHOLE, whole)
     assert reached == [0]
     known = met_by(network, x)
     reached.clear()
-    met_after(known[:2], lambda: network(x), whole, whole)
+    met_after(known[:2], lambda: network(x), WHOLE, whole)
     assert reached == list(range(8))
 
 
@@ -194,7 +199,7 @@ def test_no_trace_is_left(network, failing):
         assert failing
     try:
         for count in range(4):  # at each of the norms, and past the last
-            met_after(known[:count], run, View(0, 0, *WHOLE), View(0, 0, *WHOLE))
+            met_after(known[:count], run, WHOLE, View(0, 0, *WHOLE))
     except Stopped:
         assert failing
     assert torch.equal(network(x), answer)
@@ -207,7 +212,7 @@ def test_no_trace_is_left(network, failing):
 
 def test_all_norms_of_a_decoder_and_an_encoder_are_met(tiny_sdxl):
     """Those in attention too, whose maps come without rows and columns."""
-    vae, cells = tiny_sdxl.pipe.vae, View(0, 0, 12, 10)
+    vae, size, cells = tiny_sdxl.pipe.vae, Size(12, 10), View(0, 0, 12, 10)
     latents = normal(1, 4, 12, 10, dtype=torch.float32)
     pixels = torch.rand(1, 3, 96, 80, generator=torch.Generator().manual_seed(0))
     for part, ask in (
@@ -216,7 +221,7 @@ def test_all_norms_of_a_decoder_and_an_encoder_are_met(tiny_sdxl):
     ):
         known: list[Statistics] = []
         with torch.no_grad():
-            while met := met_after(known, ask, cells, cells):
+            while met := met_after(known, ask, size, cells):
                 known.append(met.statistics)
             scaled = (latents / vae.config.scaling_factor).to(vae.device)
             colours = 2 * pixels.to(vae.device) - 1

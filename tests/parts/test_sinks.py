@@ -3,6 +3,7 @@
 import itertools
 import mmap
 import os
+import shutil
 import subprocess
 import sys
 import weakref
@@ -346,6 +347,16 @@ def test_the_room_for_pixels_is_taken_before_anything_is_painted(tmp_path, monke
 
 
 def test_room_is_asked_of_the_folder_that_there_is(tmp_path):
-    check_space(tmp_path / "not" / "yet" / "a.tif", 8, 8)
+    folder = tmp_path / "not" / "yet"
+    check_space(folder / "a.tif", [(folder, 8)])
     with pytest.raises(BadRequest, match=rf"GiB of disk until it is written, and {tmp_path} has"):
-        check_space(tmp_path / "not" / "yet" / "a.tif", 2**22, 2**22)
+        check_space(folder / "a.tif", [(folder, 2**60)])
+
+
+def test_what_is_needed_on_one_disk_is_added_up(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
+    needs = [(tmp_path / "a", 2**19), (tmp_path / "b", 2**19)]
+    check_space(tmp_path / "a.tif", needs)
+    with pytest.raises(BadRequest, match=r"takes about 1\.0 MiB of disk"):
+        check_space(tmp_path / "a.tif", [*needs, (tmp_path, 1)])

@@ -238,12 +238,13 @@ def _paint(job: "Job", request: "Request", out: Path, keep: bool, as_json: bool)
     """Paints with a job that is there until the picture is, and tells of it when that fails."""
     import torch
 
-    from muralist.cli import show
+    from muralist.cli import disk, show
 
     told = job.told
     if job.folder.absolute() in out.absolute().parents:
         raise BadRequest(f"{out} lies in the job's folder {job.folder}, which goes when it is done")
     places = {name: Path(told[name]) if told.get(name) else None for name in ("stages", "explain")}
+    disk.check(request, out, show.Folders(**places), job.folder)
     reader = show.lines if as_json else show.progress
     try:
         loaded = _loaded(request, told.get("device"), told.get("dtype"))
@@ -308,11 +309,9 @@ def _remind(error: BaseException, job: "Job") -> None:
 
 def _target(out: Path, request: "Request") -> Path:
     """Where the picture goes, if it can."""
-    from muralist.sinks import check_space, check_writable
+    from muralist.sinks import check_writable
 
-    pixels = request.size.times(request.card.factor)
-    check_space(check_writable(out, *pixels), *pixels)
-    return out
+    return check_writable(out, *request.size.times(request.card.factor))
 
 
 def _absolute(**paths: Path | None) -> dict[str, str | None]:

@@ -11,15 +11,32 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
+import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from muralist.canvas import View
 from muralist.errors import BadRequest
-from muralist.events import Event, Finished, Resumed, StageDone, Started, Ticked, TileDone
+from muralist.events import (
+    Event,
+    Finished,
+    Resumed,
+    StageBegun,
+    StageDone,
+    Started,
+    Ticked,
+    TileCounted,
+    TileDone,
+)
 from muralist.generation import PromptTooLong, generate
 from muralist.job import Job, reached
 from muralist.picture import Picture, StageResult
@@ -28,10 +45,11 @@ from muralist.planning import plan as planned
 from muralist.request import Request
 from muralist.series import Result
 from muralist.settings import settings_of
-from muralist.sinks import lit, save, side_by_side
+from muralist.sinks import lit, panel, save, side_by_side
 from muralist.stage import Explanation
 
 __all__ = [
+    "Bars",
     "Folders",
     "jobs",
     "lines",
@@ -42,8 +60,10 @@ __all__ = [
     "progress",
     "settings",
     "sheet",
+    "stage_file",
 ]
 
+_SMALL = 256  # pixels of a panel that explains
 PLACES = {"device": "beside the model", "ram": "in host memory", "disk": "on the disk"}
 
 
@@ -55,14 +75,12 @@ class Folders(NamedTuple):
 
 
 def progress(request: Request, out: Path, folders: Folders, job: Job) -> None:
-    """Paints with a bar on the terminal: stage, step and time left, weighed by what each costs."""
+    """Paints with bars on the terminal: one of steps, weighed by what each costs, one of tiles."""
     began, console = time.monotonic(), Console(stderr=True)
-    cost = planned(request)
     with _warnings_to(console), _bar(console) as bar:
-        task = bar.add_task("preparing", total=cost.evaluations)
+        bars = Bars(bar, planned(request))
         for event in _saving(request, out, folders, job):
-            description, done = _said(event, cost)
-            bar.update(task, description=description, advance=done)
+            bars.show(event)
     pixels = request.size.times(request.card.factor)
     print(f"{out}: {pixels} pixels, seed {request.seed}, {time.monotonic() - began:.1f} s")
 
@@ -77,39 +95,60 @@ def _bar(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
-def _said(event: Event, cost: Plan) -> tuple[str | None, float]:
-    """What the bar reads, and how many network evaluations it moves on."""
-    if isinstance(event, Ticked):
-        stage = cost.stages[event.stage - 1]
-        words = f"stage {event.stage} of {len(cost.stages)} ({stage.size} latents)"
-        return f"{words}, step {event.step} of {event.steps}", stage.evaluations / stage.steps
-    if isinstance(event, Resumed):
-        finished, begun = cost.stages[: event.stages], cost.stages[event.stages :]
-        steps = [stage.evaluations / stage.steps * event.steps for stage in begun[:1]]
-        return "going on", sum([stage.evaluations for stage in finished] + steps)
-    if isinstance(event, StageDone) and event.stage == len(cost.stages):
-        return "decoding", 0
-    if isinstance(event, TileDone):
-        return f"decoding, tile {event.number} of {event.count}", 0
-    return ("done" if isinstance(event, Finished) else None), 0
+class Bars:
+    """Two bars for one picture: network evaluations, and, once they are done, tiles."""
+
+    def __init__(self, bar: Progress, cost: Plan, name: str = "") -> None:
+        self._bar, self._cost, self._name = bar, cost, name
+        self._painting = bar.add_task(f"{name}preparing", total=cost.evaluations)
+        self._decoding = bar.add_task("", total=None, visible=False)
+
+    def show(self, event: Event) -> None:
+        match event:
+            case Resumed(stages=stages, steps=steps):
+                self._painted("going on", stages, steps)
+            case StageBegun(stage=stage) if stage > 1:
+                words = f"{self._name}{self._stage(stage)}, enlarging the last"
+                self._bar.update(self._painting, description=words)
+            case Ticked(stage=stage, step=step, steps=steps):
+                self._painted(f"{self._stage(stage)}, step {step} of {steps}", stage - 1, step)
+            case StageDone(stage=stage) if stage == len(self._cost.stages):
+                self._painted("painted", stage)
+                self._set(self._decoding, "decoding", 0, None)
+            case TileCounted(norm=norm, number=number, count=count):
+                words = f"counting, norm {norm}, tile {number} of {count}"
+                self._set(self._decoding, words, number, count)
+            case TileDone(number=number, count=count):
+                self._set(self._decoding, f"decoding, tile {number} of {count}", number, count)
+
+    def _stage(self, number: int) -> str:
+        stages = self._cost.stages
+        return f"stage {number} of {len(stages)} ({stages[number - 1].size} latents)"
+
+    def _painted(self, words: str, stages: int, steps: int = 0) -> None:
+        """So many stages are finished, and so many steps of the next."""
+        done = sum(stage.evaluations for stage in self._cost.stages[:stages])
+        begun = self._cost.stages[stages : stages + 1]
+        part = sum(stage.evaluations / stage.steps * steps for stage in begun)
+        self._set(self._painting, words, done + part, self._cost.evaluations)
+
+    def _set(self, task: TaskID, words: str, done: float, total: float | None) -> None:
+        described = f"{self._name}{words}"
+        self._bar.update(task, description=described, completed=done, total=total, visible=True)
 
 
 def sheet(requests: Mapping[str, Request], out: Path) -> None:
     """Paints every request, and writes their pictures side by side, under their names."""
     console, panels = Console(stderr=True), []
     with _warnings_to(console), _bar(console) as bar:
-        task = bar.add_task(
-            "preparing", total=sum(planned(each).evaluations for each in requests.values())
-        )
         for name, request in requests.items():
-            cost = planned(request)
-            for event in generate(request):
-                description, done = _said(event, cost)
-                bar.update(task, description=f"{name}: {description or ''}", advance=done)
+            bars = Bars(bar, planned(request), f"{name}: ")
+            for event in generate(request, spool=out.parent):
+                bars.show(event)
                 if isinstance(event, Finished):
-                    panels.append((name, event.picture.image))
+                    panels.append((name, panel(event.picture.pixels)))
     settings = {**next(iter(requests.values())).to_json(), "sheet": list(requests)}
-    save(np.asarray(side_by_side(panels)), out, settings)
+    save(side_by_side(panels), out, settings)
     print(f"{out}: {', '.join(requests)}")
 
 
@@ -158,10 +197,14 @@ def _as_json(event: Event, out: Path) -> dict[str, Any] | None:
             return {"event": "started", "stages": stages}
         case Resumed(stages=finished, steps=steps):
             return {"event": "resumed", "stages": finished, "steps": steps}
+        case StageBegun(stage=stage):
+            return {"event": "begun", "stage": stage}
         case Ticked(stage=stage, step=step, steps=steps):
             return {"event": "step", "stage": stage, "step": step, "steps": steps}
         case StageDone(stage=stage):
             return {"event": "stage", "stage": stage}
+        case TileCounted(norm=norm, number=number, count=count):
+            return {"event": "counted", "norm": norm, "tile": number, "tiles": count}
         case TileDone(number=number, count=count):
             return {"event": "tile", "tile": number, "tiles": count}
         case Finished(picture=picture):
@@ -195,7 +238,7 @@ def _keep_all(picture: Picture, out: Path, stages: Path | None, request: Request
     if stages is None:
         return
     for result in picture.stages[:-1]:  # finished before the run was taken up
-        if not _place(result, stages).exists():
+        if not stage_file(stages, result.stage).exists():
             _keep(replace(result), stages, request)
     _keep(picture.stages[-1], stages, request)
 
@@ -203,25 +246,38 @@ def _keep_all(picture: Picture, out: Path, stages: Path | None, request: Request
 def _keep_why(result: StageResult, why: Explanation, folder: Path, request: Request) -> None:
     """Maps as light on the stage's picture, and views with what they were asked."""
     factor, settings = request.card.factor, {**request.to_json(), "stage": result.stage}
-    maps = [(name, lit(result.image, where)) for name, where in why.maps]
-    views = [(text, _seen(result.image, view, factor)) for view, text in why.views]
+    maps = _lit(result.pixels, why.maps) if why.maps else []
+    views = [(text, _seen(result.pixels, view.times(factor))) for view, text in why.views]
     for name, panels, columns in (("words", maps, 6), ("views", views, None)):
         if panels:
-            sheet = side_by_side(panels, 256, columns)
-            save(np.asarray(sheet), folder / f"stage-{result.stage}-{name}.png", settings)
+            sheet = side_by_side(panels, columns)
+            save(sheet, folder / f"stage-{result.stage}-{name}.png", settings)
 
 
-def _seen(picture: Image.Image, view: View, factor: int) -> Image.Image:
-    top, left, height, width = (factor * at for at in view[:4])
-    return picture.crop((left, top, left + width, top + height))
+def _lit(
+    pixels: np.ndarray, maps: Sequence[tuple[str, torch.Tensor]]
+) -> list[tuple[str, np.ndarray]]:
+    small = panel(pixels, _SMALL)
+    return [(name, lit(small, where)) for name, where in maps]
+
+
+def _seen(pixels: np.ndarray, view: View) -> np.ndarray:
+    """What a view, in pixels, sees of a picture, however large that is."""
+    there = view.crop(torch.from_numpy(pixels).movedim(-1, 0)).movedim(0, -1)
+    return panel(there.numpy(), _SMALL)
 
 
 def _keep(result: StageResult, folder: Path, request: Request) -> None:
-    save(result.pixels, _place(result, folder), {**request.to_json(), "stage": result.stage})
+    save(
+        result.pixels,
+        stage_file(folder, result.stage),
+        {**request.to_json(), "stage": result.stage},
+    )
 
 
-def _place(result: StageResult, folder: Path) -> Path:
-    return folder / f"stage-{result.stage}.png"
+def stage_file(folder: Path, number: int) -> Path:
+    """Where the picture of a stage goes."""
+    return folder / f"stage-{number}.png"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What every checkpoint must offer, and what can be known of it before it is loaded."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,6 +71,13 @@ class Model(Painter, Protocol):
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
         """Pixels `1 3 fH fW`, 0 to 1, to latents `1 C H W`: the mean of what the encoder says."""
+        ...
+
+    def upcast(self) -> AbstractContextManager[None]:
+        """A context for decoding or encoding several times.
+
+        What would be converted for each time is converted once, and is as it was afterwards.
+        """
         ...
 
     def dropped(self, prompt: str) -> str:

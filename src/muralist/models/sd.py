@@ -1,5 +1,6 @@
 """Stable Diffusion 1 and 2."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,9 @@ class SD:
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
         return unet.encode_pixels(self.pipe.vae, pixels, self.device)
+
+    def upcast(self) -> AbstractContextManager[None]:
+        return unet.upcast(self.pipe.vae)
 
     def dropped(self, prompt: str) -> str:
         return unet.dropped(self.pipe.tokenizer, prompt)

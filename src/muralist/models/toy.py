@@ -1,5 +1,6 @@
 """An exact denoiser of a random texture, for laws, seams in numbers, and first steps."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -80,6 +81,9 @@ class Toy:
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
         return (pixels - 0.5) * 4
+
+    def upcast(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def text(self, prompt: str) -> None:
         return None

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from muralist.query import Cond, Estimate, Query, Text, Token
 
-__all__ = ["decode", "dropped", "encode_pixels", "predict", "text"]
+__all__ = ["decode", "dropped", "encode_pixels", "predict", "text", "upcast"]
 
 
 def predict(
@@ -48,21 +48,33 @@ def encode_pixels(vae: Any, pixels: Tensor, device: torch.device) -> Tensor:
 
 
 @contextmanager
+def upcast(vae: Any) -> Iterator[None]:
+    """An autoencoder that overflows in float16 is in float32 inside, and in float16 afterwards.
+
+    Within another such context it stays as that one has it.
+    """
+    overflows = vae.dtype == torch.float16 and vae.config.force_upcast
+    try:
+        if overflows:
+            nn.Module.to(vae, torch.float32)  # its own `to` warns, and this is undone
+        yield
+    finally:
+        if overflows:
+            nn.Module.to(vae, torch.float16)
+
+
+@contextmanager
 def _safe(vae: Any) -> Iterator[None]:
     """The pipeline gets its autoencoder back as it was: its owner goes on using it.
 
     Tiles of its own are put off: they would normalise each by itself.
     """
-    overflows = vae.dtype == torch.float16 and vae.config.force_upcast
     tiling, vae.use_tiling = vae.use_tiling, False
-    if overflows:
-        nn.Module.to(vae, torch.float32)  # its own `to` warns, and this is undone
     try:
-        yield
+        with upcast(vae):
+            yield
     finally:
         vae.use_tiling = tiling
-        if overflows:
-            nn.Module.to(vae, torch.float16)
 
 
 def text(tokenizer: Any, prompt: str, encode: Callable[[str], Cond]) -> Text:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from muralist.canvas import View
+from muralist.canvas import Size, View
 
 __all__ = ["Moments", "Statistics", "met_after", "normed_by"]
 
@@ -58,13 +58,13 @@ class Moments:
 
 
 def met_after(
-    known: Sequence[Statistics], run: Callable[[], object], seen: View, own: View
+    known: Sequence[Statistics], run: Callable[[], object], seen: Size, own: View
 ) -> Moments | None:
     """What the first norm meets that is not known; None where a network has none.
 
-    `run` lets a network see a part of a picture; it is left at that norm. `seen` is what it sees,
-    in cells, and `own` what of it counts: every map that is normalised has the shape of `seen`,
-    each cell as a square of values.
+    `run` lets a network see a part of a picture; it is left at that norm. `seen` is how much it
+    sees, in cells, and `own` which of them count: every map that is normalised has the shape of
+    `seen`, each cell as a square of values.
     """
 
     def answer(number: int, norm: _Norm) -> Tensor:
@@ -109,12 +109,12 @@ class _Norm(NamedTuple):
         return F.batch_norm(self.input, mean, variance, weight, bias, eps=self.eps)
 
 
-def _moments(norm: _Norm, seen: View, own: View) -> Moments:
+def _moments(norm: _Norm, seen: Size, own: View) -> Moments:
     """Of what is a part's own, in float32; added up in float64."""
     x, groups = norm.input, norm.num_groups
-    side = math.isqrt(x[0, 0].numel() // (seen.height * seen.width))  # values per cell
-    maps = x.reshape(len(x), groups, -1, side * seen.height, side * seen.width)
-    part = own.moved(-seen.top, -seen.left).times(side).crop(maps)
+    side = math.isqrt(x[0, 0].numel() // seen.area)  # values per cell
+    maps = x.reshape(len(x), groups, -1, *seen.times(side))
+    part = own.times(side).crop(maps)
     variance, mean = (
         each.cpu().double() for each in torch.var_mean(part.float(), (0, 2, 3, 4), correction=0)
     )

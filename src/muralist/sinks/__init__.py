@@ -1,15 +1,21 @@
 """Pictures to files."""
 
-from muralist.sinks.endings import check_space, check_writable, read_settings, save
-from muralist.sinks.sheet import lit, side_by_side
-from muralist.sinks.spool import unpainted
+from muralist.sinks.endings import check_space, check_writable, file_bytes, read_settings, save
+from muralist.sinks.resize import resized
+from muralist.sinks.sheet import lit, panel, side_by_side
+from muralist.sinks.spool import Room, spooled_bytes, unpainted
 
 __all__ = [
+    "Room",
     "check_space",
     "check_writable",
+    "file_bytes",
     "lit",
+    "panel",
     "read_settings",
+    "resized",
     "save",
     "side_by_side",
+    "spooled_bytes",
     "unpainted",
 ]

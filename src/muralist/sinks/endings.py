@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +12,9 @@ import numpy as np
 from muralist.errors import BadRequest
 from muralist.room import existing
 from muralist.sinks import deepzoom, image, tiff
-from muralist.sinks.spool import spooled_bytes
 from muralist.sinks.whole import move, unfinished
 
-__all__ = ["check_space", "check_writable", "read_settings", "save"]
+__all__ = ["check_space", "check_writable", "file_bytes", "read_settings", "save"]
 
 _KEY = "muralist"
 _ANY = 2**31 - 1
@@ -75,17 +74,28 @@ def check_writable(path: str | Path, height: int = 1, width: int = 1) -> Path:
     return path
 
 
-def check_space(path: Path, height: int, width: int) -> None:
-    """`BadRequest` where the disk has clearly no room to paint and write such a picture."""
-    share = _FORMATS[path.suffix.lower()].share
-    needed = spooled_bytes(height, width) + round(share * height * width * 3)
-    folder = existing(path.absolute().parent)
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise BadRequest(
-            f"{path} takes about {_amount(needed)} of disk until it is written, and {folder} has"
-            f" {_amount(free)} free"
-        )
+def file_bytes(path: Path, height: int, width: int) -> int:
+    """About what a picture takes on the disk in a file of that ending."""
+    return round(_FORMATS[path.suffix.lower()].share * height * width * 3)
+
+
+def check_space(path: Path, needs: Iterable[tuple[Path, int]]) -> None:
+    """`BadRequest` where a disk has clearly no room for so many bytes in these folders.
+
+    They are needed all at once, until the picture of that path is written.
+    """
+    disks: dict[int, tuple[Path, int]] = {}
+    for folder, count in needs:
+        there = existing(folder.absolute())
+        first, before = disks.get(there.stat().st_dev, (there, 0))
+        disks[there.stat().st_dev] = first, before + count
+    for folder, needed in disks.values():
+        free = shutil.disk_usage(folder).free
+        if needed > free:
+            raise BadRequest(
+                f"{path} takes about {_amount(needed)} of disk until it is written, and {folder}"
+                f" has {_amount(free)} free"
+            )
 
 
 def save(pixels: np.ndarray, path: str | Path, settings: Mapping[str, Any]) -> Path:

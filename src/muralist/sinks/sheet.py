@@ -7,22 +7,30 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-__all__ = ["lit", "side_by_side"]
+from muralist.sinks.resize import resized
 
-_PANEL = 1024  # pixels of a panel's longer side, at most
+__all__ = ["lit", "panel", "side_by_side"]
+
 _INK, _PAPER = (24, 24, 24), (255, 255, 255)
 
 
+def panel(pixels: np.ndarray, side: int = 1024) -> np.ndarray:
+    """A picture of any size, shrunk to `side` pixels at most, or as it is where it is smaller."""
+    height, width, _ = pixels.shape
+    share = min(side / max(height, width), 1)
+    return resized(pixels, *(max(round(each * share), 1) for each in (height, width)))
+
+
 def side_by_side(
-    panels: Sequence[tuple[str, Image.Image]], panel: int = _PANEL, columns: int | None = None
-) -> Image.Image:
-    """A contact sheet: pictures in reading order, shrunk to `panel` pixels, words beneath.
+    panels: Sequence[tuple[str, np.ndarray]], columns: int | None = None
+) -> np.ndarray:
+    """A contact sheet: pictures in reading order, words beneath.
 
     Unless `columns` are given, up to four make one row, and more are about as wide as high.
     """
     count = len(panels)
     columns = columns or (count if count <= 4 else math.ceil(math.sqrt(count)))
-    pictures = [_shrunk(picture, panel) for _, picture in panels]
+    pictures = [Image.fromarray(picture) for _, picture in panels]
     width = max(max(picture.width for picture in pictures), 96)
     height = max(picture.height for picture in pictures)
     font, gap = ImageFont.load_default(max(width // 18, 12)), max(width // 32, 4)
@@ -38,21 +46,15 @@ def side_by_side(
         sheet.paste(picture, (left + (width - picture.width) // 2, top))
         middle = (left + width / 2, top + height + gap // 2)
         draw.text(middle, text, _INK, font, anchor="ma", align="center")
-    return sheet
+    return np.asarray(sheet)
 
 
-def lit(picture: Image.Image, where: Tensor) -> Image.Image:
-    """The picture, dark where a map of `rows columns` is 0 and as it is where that is 1."""
+def lit(pixels: np.ndarray, where: Tensor) -> np.ndarray:
+    """A panel, dark where a map of `rows columns` is 0 and as it is where that is 1."""
+    height, width, _ = pixels.shape
     grey = Image.fromarray((where.clamp(0, 1) * 255).byte().numpy())
-    light = np.asarray(grey.resize(picture.size, Image.Resampling.BILINEAR), np.float32) / 255
-    shown = np.asarray(picture.convert("RGB"), np.float32) * (0.15 + 0.85 * light[..., None])
-    return Image.fromarray(shown.astype(np.uint8))
-
-
-def _shrunk(picture: Image.Image, panel: int) -> Image.Image:
-    small = picture.convert("RGB")
-    small.thumbnail((panel, panel), Image.Resampling.LANCZOS)
-    return small
+    light = np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR), np.float32) / 255
+    return (pixels * (0.15 + 0.85 * light[..., None])).astype(np.uint8)
 
 
 def _lines(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:

@@ -2,13 +2,17 @@
 
 import math
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from muralist.room import existing, reserve
 
-__all__ = ["IN_MEMORY", "spooled_bytes", "unpainted"]
+__all__ = ["IN_MEMORY", "Room", "spooled_bytes", "unpainted"]
+
+Room: TypeAlias = Callable[[int, int], np.ndarray]  # for pixels, of a height and a width
 
 IN_MEMORY = 512 << 20  # bytes of pixels that are kept in memory; more go to a file
 
