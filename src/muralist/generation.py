@@ -39,7 +39,7 @@ from muralist.query import Query, seeded
 from muralist.request import Request
 from muralist.run import Batches
 from muralist.schedule import Schedule
-from muralist.sinks import Room, unpainted
+from muralist.sinks import unpainted
 from muralist.solve import Memory
 from muralist.stage import Method, Stage
 from muralist.strips import blank, cellwise, copied, mapped
