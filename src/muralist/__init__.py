@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         NotFinite,
         OutOfMemory,
         UnsupportedModel,
+        WorkersLost,
     )
     from muralist.events import Event, Finished, Resumed, StageDone, Started, Ticked, TileDone
     from muralist.generation import PromptTooLong, generate, paint
@@ -61,6 +62,7 @@ __all__ = [
     "Ticked",
     "TileDone",
     "UnsupportedModel",
+    "WorkersLost",
     "__version__",
     "generate",
     "load",
@@ -70,7 +72,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "errors": "BadRequest ModelNotFound MuralistError NotFinite OutOfMemory UnsupportedModel",
+    "errors": (
+        "BadRequest ModelNotFound MuralistError NotFinite OutOfMemory UnsupportedModel WorkersLost"
+    ),
     "events": "Event Finished Resumed StageDone Started Ticked TileDone",
     "generation": "PromptTooLong generate paint",
     "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion Pixelsmith",

@@ -51,6 +51,12 @@ Batch = Annotated[
 Canvas = Annotated[
     str, Parameter(help="device or ram: where latents are kept; the device while small if unset")
 ]
+Workers = Annotated[
+    int, Parameter(help="processes that share the views of each step, one per GPU")
+]
+Ray = Annotated[
+    str, Parameter(help="a Ray cluster that shares them: auto, HOST:PORT, or local for a new one")
+]
 Device = Annotated[str, Parameter(help="cuda, mps or cpu; the best if unset")]
 Dtype = Annotated[
     str, Parameter(help="float32, float16 or bfloat16; what suits the device if unset")
@@ -118,6 +124,8 @@ def paint(
     seed: Seed | None = None,
     batch_size: Batch = 16,
     canvas: Canvas | None = None,
+    workers: Workers | None = None,
+    ray: Ray | None = None,
     stages: Annotated[
         Path | None, Parameter(help="folder for every stage's picture, as it appears")
     ] = None,
@@ -158,6 +166,8 @@ def paint(
         seed=seed,
         batch_size=batch_size,
         canvas=canvas,
+        workers=workers,
+        ray=ray,
     )
     if like is None and prompt is None:
         raise BadRequest('there is no prompt; give one, for example "a red circle"')
@@ -168,6 +178,7 @@ def paint(
     told = {
         **_absolute(out=target, stages=stages, explain=explain),
         **{"device": device, "dtype": dtype, "batch_size": batch_size, "canvas": canvas},
+        **{"workers": workers, "ray": ray},
     }
     kept = Job(job or _job_of(target), request, told)
     _paint(kept, request, target, keep, json)
@@ -180,6 +191,8 @@ def resume(
     *,
     batch_size: Batch | None = None,
     canvas: Canvas | None = None,
+    workers: Workers | None = None,
+    ray: Ray | None = None,
     device: Device | None = None,
     dtype: Dtype | None = None,
     keep: Keep = False,
@@ -192,10 +205,11 @@ def resume(
     content = Job.read(job)
     if "out" not in content["told"]:
         raise BadRequest(f"{job} was begun in Python; go on there, with generate(request, job=...)")
-    given = {"batch_size": batch_size, "canvas": canvas, "device": device, "dtype": dtype}
+    limits = {"batch_size": batch_size, "canvas": canvas, "workers": workers, "ray": ray}
+    given = {**limits, "device": device, "dtype": dtype}
     given = {name: value for name, value in given.items() if value is not None}
-    told = {"batch_size": 16, "canvas": None, **content["told"], **given}
-    limits = {"batch_size": told["batch_size"], "canvas": told["canvas"]}
+    told = {**dict.fromkeys(limits), "batch_size": 16, **content["told"], **given}
+    limits = {name: told[name] for name in limits}
     request = Request(**Request.arguments(content["request"]), **limits)
     target = _target(Path(told["out"]), request)
     _paint(Job(job, request, told), request, target, keep, json)
@@ -219,9 +233,8 @@ def jobs(
 
 def _paint(job: "Job", request: "Request", out: Path, keep: bool, as_json: bool) -> None:
     """Paints with a job that is there until the picture is, and tells of it when that fails."""
-    import torch
-
     from muralist.cli import show
+    from muralist.run import short_of_memory
 
     told = job.told
     if job.folder.absolute() in out.absolute().parents:
@@ -231,13 +244,13 @@ def _paint(job: "Job", request: "Request", out: Path, keep: bool, as_json: bool)
     try:
         loaded = _loaded(request, told.get("device"), told.get("dtype"))
         reader(loaded, out, show.Folders(**places), job)
-    except torch.OutOfMemoryError as error:
+    except BaseException as error:
+        if not short_of_memory(error):
+            _remind(error, job)
+            raise
         short = OutOfMemory("the device has no memory left; try --canvas ram, a smaller --dtype")
         _remind(short, job)
         raise short from error
-    except BaseException as error:
-        _remind(error, job)
-        raise
     if not keep:
         job.remove()
 
@@ -438,7 +451,8 @@ def _loaded(request: "Request", device: str | None, dtype: str | None) -> "Reque
     import torch
     import transformers.utils.logging
 
-    from muralist.models import load
+    from muralist.models import best_device, load
+    from muralist.run import check_workers
 
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
@@ -450,6 +464,7 @@ def _loaded(request: "Request", device: str | None, dtype: str | None) -> "Reque
     except (RuntimeError, AssertionError) as error:
         reason = str(error).split(". ")[0]
         raise BadRequest(f"device {device!r} is not to be had here: {reason}") from error
+    check_workers(request.workers, request.ray, chosen or torch.device(best_device()))
     model = load(str(request.model), device=chosen, dtype=None if dtype is None else kinds[dtype])
     return replace(request, model=model)
 
