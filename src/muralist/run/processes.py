@@ -100,8 +100,10 @@ def _work(stream: socket.socket, device: torch.device, threads: int) -> None:
     tasks: SimpleQueue[Packed] = SimpleQueue()
     threading.Thread(target=_receive, args=(stream, tasks), daemon=True).start()
     bench = Bench()
-    while True:
-        _send(stream, bench.reply(unpacked(tasks.get())))
+    with suppress(OSError):
+        while True:
+            _send(stream, bench.reply(unpacked(tasks.get())))
+    os._exit(0)
 
 
 def _receive(stream: socket.socket, tasks: "SimpleQueue[Packed]") -> None:
@@ -109,7 +111,7 @@ def _receive(stream: socket.socket, tasks: "SimpleQueue[Packed]") -> None:
     with suppress(EOFError, OSError):
         while True:
             tasks.put(_received(stream))
-    os._exit(0)  # in the midst of work, too: nobody wants it any more
+    os._exit(0)  # in the midst of work, too: nobody is there for whom it would be
 
 
 @contextmanager

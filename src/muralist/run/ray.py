@@ -1,6 +1,7 @@
 """Workers that are actors of a Ray cluster."""
 
 import os
+import socket
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,10 @@ class _Actor:
     def __init__(self) -> None:
         self._bench = Bench()
 
+    def node(self) -> str:
+        """The machine it is on."""
+        return ray.get_runtime_context().get_node_id()
+
     def reply(self, rest: tuple, kept: dict[int, Any]) -> tuple:
         arrays = zip(kept, ray.get(list(kept.values())), strict=True)
         tensors = {number: unpacked(Packed(*each)) for number, each in arrays}
@@ -110,11 +115,19 @@ def _joined(address: str) -> bool:
     if ray.is_initialized():
         return False
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BadRequest(f"there is no Ray cluster to be joined at {address!r}: {reason}") from error
     return True
+
+
+def _knock(address: str) -> None:
+    """Raises `OSError` where nobody is at HOST:PORT, which Ray would find out in minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _most(gpu: bool) -> int:
