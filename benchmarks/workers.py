@@ -7,6 +7,7 @@ Writes `benchmarks/results/workers.json`.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -21,6 +22,7 @@ import torch
 
 import muralist
 from muralist.canvas import Size
+from muralist.models import card
 from muralist.query import Cond, Estimate, Query
 from muralist.run import Batches, Crew, hired
 from muralist.run.crew import Nobody
@@ -61,7 +63,7 @@ class Weighed:
 
 
 def question() -> Query:
-    steps = schedule(muralist.models.card("toy").scheduler, 50).steps
+    steps = schedule(card("toy").scheduler, 50).steps
     cond = Cond(torch.randn(1, 77, 2048), torch.randn(1, 1280))
     size = Size(SIDE, SIDE)
     return Query(step=steps[0], cond=cond, negative=cond, canvas=size, final=size)
@@ -91,7 +93,11 @@ def message(batch: int) -> dict[str, int]:
     q = question()
     for _ in range(2):
         list(run(no_op, torch.randn(1, 4, SIDE, SIDE), q, Grid(Size(WINDOW, WINDOW), STRIDE)(q)))
-    return {"first": team.sizes[0], "later": team.sizes[-1], "answer": 2 * batch * 4 * WINDOW**2 * 4}
+    return {
+        "first": team.sizes[0],
+        "later": team.sizes[-1],
+        "answer": 2 * batch * 4 * WINDOW**2 * 4,
+    }
 
 
 def painting(workers: int, size: int, steps: int) -> dict[str, float]:
@@ -108,7 +114,7 @@ def painting(workers: int, size: int, steps: int) -> dict[str, float]:
     for event in muralist.generate(request):
         if isinstance(event, muralist.Ticked) and event.stage == size // 128:
             ticks.append(time.perf_counter())
-    steady = [later - sooner for sooner, later in zip(ticks[1:], ticks[2:], strict=False)]
+    steady = [later - sooner for sooner, later in itertools.pairwise(ticks)]
     return {"all": round(time.perf_counter() - began, 1), "step": round(median(steady), 2)}
 
 
@@ -165,5 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    torch.set_grad_enabled(False)
-    main()
+    from benchmarks import workers  # under the name by which others can import it
+
+    with torch.no_grad():
+        workers.main()

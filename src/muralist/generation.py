@@ -350,10 +350,10 @@ def paint(
     `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many
     views the network sees at once, `canvas` where latents are kept: `device`, `ram`, or, if unset,
     the model's device while they are small. `workers` processes, each with a GPU of its own, or the
-    Ray cluster at `ray` share the views of each step. `latents` (`1 C H W`, a row for each prompt, standard
-    normal, of the first stage) and `noise(purpose, shape)` replace what the seed would draw. `job`
-    is a folder from which the run is taken up when it is asked for again. `callback` gets every
-    event as it happens.
+    Ray cluster at `ray` share the views of each step. `latents` (`1 C H W`, a row for each prompt,
+    standard normal, of the first stage) and `noise(purpose, shape)` replace what the seed would
+    draw. `job` is a folder from which the run is taken up when it is asked for again. `callback`
+    gets every event as it happens.
 
     Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
     """

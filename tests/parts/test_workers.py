@@ -1,6 +1,5 @@
 """Views spread over processes: the same picture, whoever dies."""
 
-import logging
 import os
 import pickle
 import signal

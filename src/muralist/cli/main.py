@@ -51,9 +51,7 @@ Batch = Annotated[
 Canvas = Annotated[
     str, Parameter(help="device or ram: where latents are kept; the device while small if unset")
 ]
-Workers = Annotated[
-    int, Parameter(help="processes that share the views of each step, one per GPU")
-]
+Workers = Annotated[int, Parameter(help="processes that share the views of each step, one per GPU")]
 Ray = Annotated[
     str, Parameter(help="a Ray cluster that shares them: auto, HOST:PORT, or local for a new one")
 ]

@@ -70,9 +70,10 @@ class Processes:
                 _send(stream, packed(task))
 
     def heard(self, wait: bool) -> list[tuple[int, Result | None]]:
-        streams = {each: at for at, each in enumerate(self._sockets) if each is not None}
-        ready = first_of(list(streams), None if wait else 0) if streams else []
-        return [(streams[each], self._said(streams[each], each)) for each in ready]
+        streams = {at: each for at, each in enumerate(self._sockets) if each is not None}
+        ready = first_of(list(streams.values()), None if wait else 0) if streams else []
+        spoken = [(at, each) for at, each in streams.items() if each in ready]
+        return [(at, self._said(at, each)) for at, each in spoken]
 
     def _said(self, worker: int, stream: socket.socket) -> Result | None:
         try:

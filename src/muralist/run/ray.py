@@ -119,7 +119,9 @@ def _joined(address: str) -> bool:
         ray.init(address=address, log_to_driver=False, configure_logging=False)
     except (OSError, RuntimeError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadRequest(f"there is no Ray cluster to be joined at {address!r}: {reason}") from error
+        raise BadRequest(
+            f"there is no Ray cluster to be joined at {address!r}: {reason}"
+        ) from error
     return True
 
 

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -161,9 +161,8 @@ class _Known:
         self._function: Callable[[Any], Any] | None = None
 
     def function(self, tensors: Mapping[int, Tensor]) -> Callable[[Any], Any]:
-        if self._function is None:
-            self._function = unpacked(self.code, tensors)
-        return self._function
+        self._function = self._function or unpacked(self.code, tensors)
+        return cast("Callable[[Any], Any]", self._function)
 
 
 def _sendable(error: Exception) -> Exception:

@@ -62,7 +62,7 @@ class _Packing(pickle.Pickler):
             return NotImplemented
         # torch's own way would send all that a view is a view of
         values = obj.detach().cpu().contiguous().view(-1).view(torch.uint8)
-        data = pickle.PickleBuffer(values.numpy())
+        data = pickle.PickleBuffer(values.numpy().data)
         return _tensor, (data, obj.dtype, tuple(obj.shape), obj.device.type)
 
 
