@@ -1,5 +1,6 @@
 """Views spread over processes: the same picture, whoever dies."""
 
+import json
 import os
 import pickle
 import signal
@@ -304,6 +305,8 @@ def test_no_process_outlives_the_run(end, tmp_path):
     assert process.returncode == (130 if end == signal.SIGINT else -signal.SIGKILL)
     if end == signal.SIGINT:
         assert err.count("\n") == 1 and err.endswith("muralist resume a.png.job\n")
+        told = json.loads((tmp_path / "a.png.job" / "job.json").read_text())["told"]
+        assert told["workers"] == 2  # and resume has as many
     assert gone(process.pid)
 
 

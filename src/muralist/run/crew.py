@@ -133,7 +133,10 @@ class Crew:
             else:
                 self._give(worker, call, *order)
         if not len(self) and (call.open or call.next(1)):
-            raise WorkersLost("all workers died; with more memory, or fewer of them, it may go on")
+            raise WorkersLost(
+                "all workers died, often for want of memory; a run that has a job can be taken up,"
+                " with fewer of them"
+            )
         return bool(call.open)
 
     def _free(self, call: "_Call") -> int | None:
@@ -145,9 +148,9 @@ class Crew:
 
     def _give(self, worker: int, call: "_Call", number: int, order: Any) -> None:
         self._tickets += 1
-        self._given[self._tickets] = _Given(worker, call, number, order)
-        self._load[worker] += 1
         task = self._briefings[worker].task(self._tickets, call.described, order)
+        self._given[task.ticket] = _Given(worker, call, number, order)
+        self._load[worker] += 1
         self._team.give(worker, task)
 
     def _listen(self, wait: bool) -> None:

@@ -39,7 +39,7 @@ class Batches:
 
     `spread`, with the meaning of the builtin `map`, does the asking, by `workers` processes, which
     get equally many batches. A single view is asked here: a method may have to learn from it, as
-    AccDiffusion does at the first stage, and one view after another is nobody else's work.
+    AccDiffusion does at the first stage, and `Relay`, which has to wait for each, gains nothing.
 
     Raises `OutOfMemory` where a single view is too much.
     """
