@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         NotFinite,
         OutOfMemory,
         UnsupportedModel,
+        WorkersLost,
     )
     from muralist.events import (
         Event,
@@ -73,6 +74,7 @@ __all__ = [
     "TileCounted",
     "TileDone",
     "UnsupportedModel",
+    "WorkersLost",
     "__version__",
     "generate",
     "load",
@@ -82,7 +84,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "errors": "BadRequest ModelNotFound MuralistError NotFinite OutOfMemory UnsupportedModel",
+    "errors": (
+        "BadRequest ModelNotFound MuralistError NotFinite OutOfMemory UnsupportedModel WorkersLost"
+    ),
     "events": "Event Finished Resumed StageBegun StageDone Started Ticked TileCounted TileDone",
     "generation": "PromptTooLong generate paint",
     "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion Pixelsmith",

@@ -7,6 +7,7 @@ __all__ = [
     "NotFinite",
     "OutOfMemory",
     "UnsupportedModel",
+    "WorkersLost",
 ]
 
 
@@ -32,3 +33,7 @@ class OutOfMemory(MuralistError, RuntimeError):
 
 class NotFinite(MuralistError, ArithmeticError):
     """The picture turned into NaN or infinity while it was painted."""
+
+
+class WorkersLost(MuralistError, RuntimeError):
+    """All workers died, and nobody is left to compute."""

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import mul
@@ -31,13 +32,13 @@ from muralist.events import (
 from muralist.guides import Reference
 from muralist.job import Canvas, Job, Unkept
 from muralist.methods import DemoFusion, method_named
-from muralist.models import Model, load
+from muralist.models import Model, best_device, load
 from muralist.models.blank import Blank
 from muralist.picture import Picture, StageResult
 from muralist.planning import canvas_bytes, canvas_place
 from muralist.query import Query, seeded
 from muralist.request import Request
-from muralist.run import Batches
+from muralist.run import Batches, Crew, check_workers, hired
 from muralist.schedule import Schedule
 from muralist.sinks import unpainted
 from muralist.solve import Memory
@@ -62,6 +63,7 @@ def generate(
     latents: Tensor | None = None,
     job: Job | str | Path | None = None,
     spool: str | Path | None = None,
+    crew: Crew | None = None,
 ) -> Iterator[Event]:
     """Paints a request, and tells what happens while it does.
 
@@ -70,13 +72,16 @@ def generate(
     of that shape. `latents` replaces `base` alone. Closing the iterator cancels. `job` is a folder
     that keeps finished stages and, from time to time, the canvas: asked again with the same
     request, the run goes on where it was. It stays when all is done. `spool` is the folder for
-    pixels beyond 512 MiB and for canvases on the disk, the system's for temporary files if
-    unset.
+    pixels beyond 512 MiB and for canvases on the disk, the system's for temporary files if unset.
+    `crew` computes views and tiles, and is left as it is; unset, as many workers as the request
+    says are there for as long as the run.
 
-    Raises `BadRequest` for latents of the wrong shape or another request's job, `ModelNotFound`,
-    `UnsupportedModel`, `OSError` where there is no room for pixels or canvases, and `NotFinite`
-    when the picture turns into NaN.
+    Raises `BadRequest` for latents of the wrong shape, another request's job or more workers than
+    there can be, `ModelNotFound`, `UnsupportedModel`, `OSError` where there is no room for pixels
+    or canvases, `NotFinite` when the picture turns into NaN, and `WorkersLost` when nobody is left.
     """
+    if crew is None:
+        check_workers(request.workers, request.ray, _device(request.model))
     fill = _drawn_from(request.seed) if noise is None else _asked_of(noise)
     if latents is not None:
         asked = request.guided(Blank(request.card.native))
@@ -88,7 +93,7 @@ def generate(
     if given:
         settings["noise"] = "given"
     kept = Unkept() if job is None else _kept(request, job, given)
-    return _generate(request, fill, settings, kept, None if spool is None else Path(spool))
+    return _generate(request, fill, settings, kept, None if spool is None else Path(spool), crew)
 
 
 def _kept(request: Request, job: Job | str | Path, given: bool) -> Job:
@@ -98,6 +103,11 @@ def _kept(request: Request, job: Job | str | Path, given: bool) -> Job:
     return job if isinstance(job, Job) else Job(job, request)
 
 
+def _device(model: Model | str) -> torch.device:
+    """Where a model is, or will be."""
+    return best_device() if isinstance(model, str) else model.device
+
+
 @torch.no_grad()
 def _generate(
     request: Request,
@@ -105,10 +115,29 @@ def _generate(
     settings: Mapping[str, Any],
     job: Job | Unkept,
     folder: Path | None,
+    crew: Crew | None,
 ) -> Iterator[Event]:
     model = load(request.model) if isinstance(request.model, str) else request.model
+    with _hired(request, model) if crew is None else nullcontext(crew) as crew:
+        yield from _staged(request, model, fill, settings, job, folder, crew)
+
+
+def _hired(request: Request, model: Model) -> AbstractContextManager[Crew]:
+    return hired(request.workers, request.ray, model.device, model)
+
+
+def _staged(
+    request: Request,
+    model: Model,
+    fill: Fill,
+    settings: Mapping[str, Any],
+    job: Job | Unkept,
+    folder: Path | None,
+    crew: Crew,
+) -> Iterator[Event]:
+    """The run itself; what is spread over the crew goes through `crew.map`."""
     home, room = _home(request, model, folder), partial(unpainted, folder=folder)
-    question, codec = _question(request, model), ModelCodec(model, home, room)
+    question, codec = _question(request, model, crew), ModelCodec(model, home, room, crew.map)
     stages = list(request.method.stages(request.guided(model), request.size))
     schedules = [request.schedule.entered(stage.strength) for stage in stages]
     run = _Run(question, codec, fill, job)
@@ -186,7 +215,8 @@ class _Run:
     def result(self, number: int, latents: Tensor) -> StageResult:
         """A stage's result, whose pixels are decoded when somebody looks."""
         size = Size(*latents.shape[-2:])
-        return StageResult(number, size, latents, partial(self.codec.picture, latents))
+        alone = replace(self.codec, spread=map)  # whoever looks may do so when the crew is gone
+        return StageResult(number, size, latents, partial(alone.picture, latents))
 
     def begun(
         self, stage: Stage, schedule: Schedule, before: Sequence[Tensor]
@@ -206,7 +236,7 @@ def _noted(stage: Stage) -> Mapping[str, Tensor]:
     return {} if stage.notes is None else stage.notes.state()
 
 
-def _question(request: Request, model: Model) -> Query:
+def _question(request: Request, model: Model, crew: Crew) -> Query:
     """What is the same at every step: the prompt, encoded once, and who answers."""
     for prompt in (request.prompt, request.negative_prompt or ""):
         if dropped := model.dropped(prompt):
@@ -222,7 +252,7 @@ def _question(request: Request, model: Model) -> Query:
         canvas=request.size,
         final=request.size,
         seed=request.seed,
-        run=Batches(request.batch_size, model.device),
+        run=Batches(request.batch_size, model.device, crew.map, len(crew)),
     )
 
 
@@ -298,6 +328,8 @@ class PaintSettings(TypedDict, total=False):
     noise: Noise | None
     batch_size: int
     canvas: Literal["device", "ram", "disk"] | None
+    workers: int | None
+    ray: str | None
     job: str | Path | None
     spool: str | Path | None
     callback: Callable[[Event], Any] | None
@@ -331,6 +363,8 @@ def paint(
     noise: Noise | None = None,
     batch_size: int = 16,
     canvas: Literal["device", "ram", "disk"] | None = None,
+    workers: int | None = None,
+    ray: str | None = None,
     job: str | Path | None = None,
     spool: str | Path | None = None,
     callback: Callable[[Event], Any] | None = None,
@@ -341,11 +375,12 @@ def paint(
     unset. `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
     `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many
     views the network sees at once, `canvas` where latents are kept: `device`, `ram`, `disk`, or, if
-    unset, the first of them that has room. `latents` (`1 C H W`, a row for each prompt, standard
-    normal, of the first stage) and `noise(purpose, shape)` replace what the seed would draw. `job`
-    is a folder from which the run is taken up when it is asked for again. `spool` is the folder
-    for pixels beyond 512 MiB, the system's for temporary files if unset. `callback` gets every
-    event as it happens.
+    unset, the first of them that has room. `workers` processes, each with a GPU of its own, or the
+    Ray cluster at `ray` share the views of each step. `latents` (`1 C H W`, a row for each prompt,
+    standard normal, of the first stage) and `noise(purpose, shape)` replace what the seed would
+    draw. `job` is a folder from which the run is taken up when it is asked for again. `spool` is
+    the folder for pixels beyond 512 MiB and for canvases on the disk, the system's for temporary
+    files if unset. `callback` gets every event as it happens.
 
     Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
     """
@@ -380,21 +415,30 @@ def paint(
             seed=(seed or 0) + number,
             batch_size=batch_size,
             canvas=canvas,
+            workers=workers,
+            ray=ray,
         )
         for number, (each, negative) in enumerate(zip(several, negatives, strict=True))
     ]
     given = noise is not None or latents is not None
     kept = None if job is None else _kept(requests[0], job, given)
+    check_workers(workers, ray, _device(model))
     loaded = load(model) if isinstance(model, str) else model
-    pictures = [
-        _painted_whole(
-            generate(
-                replace(each, model=loaded), noise=noise, latents=start, job=kept, spool=spool
-            ),
-            callback,
-        )
-        for each, start in zip(requests, starts, strict=True)
-    ]
+    with _hired(requests[0], loaded) as crew:
+        pictures = [
+            _painted_whole(
+                generate(
+                    replace(each, model=loaded),
+                    noise=noise,
+                    latents=start,
+                    job=kept,
+                    spool=spool,
+                    crew=crew,
+                ),
+                callback,
+            )
+            for each, start in zip(requests, starts, strict=True)
+        ]
     return pictures if isinstance(prompt, list | tuple) else pictures[0]
 
 

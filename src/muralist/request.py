@@ -35,7 +35,8 @@ class Request:
     unset, a square if one is. Steps and guidance scale default to what suits the model, `solver`
     to what its scheduler config says. Every number drawn is a function of `seed`. `batch_size` is
     how many views the network sees at once, `canvas` where the latents are kept, on the model's
-    device, in host memory or in files: they change memory and speed, not the picture.
+    device, in host memory or in files, `workers` how many processes share the views of a step, on
+    this machine or on the Ray cluster at `ray`: they change memory and speed, not the picture.
 
     Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel` when made with anything that cannot
     be painted; no weights are read for that.
@@ -63,6 +64,12 @@ class Request:
     batch_size: int = setting(16, "views the network sees at once", low=1)
     canvas: Literal["device", "ram", "disk"] | None = setting(
         None, "where latents are kept; beside the model while they are small if unset"
+    )
+    workers: int | None = setting(
+        None, "processes that compute views, one per GPU; on Ray as many as it has if unset", low=1
+    )
+    ray: str | None = setting(
+        None, "a Ray cluster that computes views: auto, its address, or local for a new one"
     )
 
     def __post_init__(self) -> None:

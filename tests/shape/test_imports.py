@@ -87,6 +87,14 @@ def test_libvips_is_known_to_one_file():
     assert [named(file) for file in FILES if "pyvips" in set(imported(file))] == ["sinks.vips"]
 
 
+@pytest.mark.parametrize(
+    ("library", "home"), [("ray", "run.ray"), ("multiprocessing", "run.processes")]
+)
+def test_a_kind_of_worker_is_known_to_one_file(library, home):
+    roots = {named(file): {name.split(".")[0] for name in imported(file)} for file in FILES}
+    assert [name for name, known in roots.items() if library in known] == [home]
+
+
 @by_name([file for file in FILES if named(file).split(".")[0] not in ("cli", "__main__")])
 def test_nothing_but_the_command_line_imports_what_it_is_made_of(file):
     roots = {name.split(".")[0] for name in imported(file)}

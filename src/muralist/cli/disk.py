@@ -6,6 +6,7 @@ from pathlib import Path
 
 from muralist.cli.show import Folders, stage_file
 from muralist.models.blank import Blank
+from muralist.planning import canvas_bytes, canvas_place
 from muralist.request import Request
 from muralist.sinks import check_space, file_bytes, spooled_bytes
 from muralist.stage import Stage, through_pixels
@@ -26,7 +27,8 @@ def needs(request: Request, out: Path, folders: Folders, job: Path) -> Iterator[
     stages = list(request.method.stages(request.guided(Blank(request.card.native)), request.size))
     size = request.size.times(request.card.factor)
     passing = max(_passing(request, stages, shown=bool(folders.stages or folders.explain)))
-    yield out.parent, spooled_bytes(*size) + passing + file_bytes(out, *size)
+    canvases = canvas_bytes(request) if canvas_place(request) == "disk" else 0
+    yield out.parent, spooled_bytes(*size) + passing + canvases + file_bytes(out, *size)
     yield job, _canvases(request, stages, job)
     if folders.stages is not None:
         yield folders.stages, sum(_stage_files(request, stages, folders.stages))

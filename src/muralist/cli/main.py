@@ -53,6 +53,10 @@ Batch = Annotated[
 Canvas = Annotated[
     str, Parameter(help="device, ram or disk: where latents are kept; as their size asks if unset")
 ]
+Workers = Annotated[int, Parameter(help="processes that share the views of each step, one per GPU")]
+Ray = Annotated[
+    str, Parameter(help="a Ray cluster that shares them: auto, HOST:PORT, or local for a new one")
+]
 Device = Annotated[str, Parameter(help="cuda, mps or cpu; the best if unset")]
 Dtype = Annotated[
     str, Parameter(help="float32, float16 or bfloat16; what suits the device if unset")
@@ -124,6 +128,8 @@ def paint(
     seed: Seed | None = None,
     batch_size: Batch = 16,
     canvas: Canvas | None = None,
+    workers: Workers | None = None,
+    ray: Ray | None = None,
     stages: Annotated[
         Path | None, Parameter(help="folder for every stage's picture, as it appears")
     ] = None,
@@ -167,14 +173,15 @@ def paint(
     }
     liked = typed.liked(like)
     told = {"device": device, "dtype": dtype, "batch_size": batch_size, "canvas": canvas}
+    hands = {"workers": workers, "ray": ray}
     if prompts is not None:
         alone = {"a prompt": prompt, "--stages": stages, "--explain": explain, "--job": job}
         for name, value in alone.items():
             if value is not None:
                 raise BadRequest(f"{name} is for a single picture; --prompts paints many")
-        _paint_many(prompts, out, liked, given, told, keep, json)
+        _paint_many(prompts, out, liked, given, told, hands, keep, json)
         return
-    request = typed.request(liked, prompt=prompt, **given)
+    request = typed.request(liked, prompt=prompt, **given, **hands)
     if like is None and prompt is None:
         raise BadRequest('there is no prompt; give one, for example "a red circle"')
     target = _target(out or _free(Path("picture.png")), request)
@@ -186,7 +193,7 @@ def paint(
     if kept.begun and kept.told.get("dtype") != dtype:
         before = kept.told.get("dtype") or "none"
         raise BadRequest(f"{kept.folder} was begun with --dtype {before}; go on so, or remove it")
-    kept.told = {**places, **told}
+    kept.told = {**places, **told, **hands}
     _paint(kept, request, target, keep, json)
 
 
@@ -197,6 +204,8 @@ def resume(
     *,
     batch_size: Batch | None = None,
     canvas: Canvas | None = None,
+    workers: Workers | None = None,
+    ray: Ray | None = None,
     device: Device | None = None,
     dtype: Dtype | None = None,
     keep: Keep = False,
@@ -209,10 +218,11 @@ def resume(
     content = Job.read(job)
     if "out" not in content["told"]:
         raise BadRequest(f"{job} was begun in Python; go on there, with generate(request, job=...)")
-    given = {"batch_size": batch_size, "canvas": canvas, "device": device, "dtype": dtype}
+    limits = {"batch_size": batch_size, "canvas": canvas, "workers": workers, "ray": ray}
+    given = {**limits, "device": device, "dtype": dtype}
     given = {name: value for name, value in given.items() if value is not None}
-    told = {"batch_size": 16, "canvas": None, **content["told"], **given}
-    limits = {"batch_size": told["batch_size"], "canvas": told["canvas"]}
+    told = {**dict.fromkeys(limits), "batch_size": 16, **content["told"], **given}
+    limits = {name: told[name] for name in limits}
     request = Request(**Request.arguments(content["request"]), **limits)
     target = _target(Path(told["out"]), request)
     _paint(Job(job, request, told), request, target, keep, json)
@@ -236,9 +246,8 @@ def jobs(
 
 def _paint(job: "Job", request: "Request", out: Path, keep: bool, as_json: bool) -> None:
     """Paints with a job that is there until the picture is, and tells of it when that fails."""
-    import torch
-
     from muralist.cli import disk, show
+    from muralist.run import short_of_memory
 
     told = job.told
     if job.folder.absolute() in out.absolute().parents:
@@ -249,13 +258,13 @@ def _paint(job: "Job", request: "Request", out: Path, keep: bool, as_json: bool)
     try:
         loaded = _loaded(request, told.get("device"), told.get("dtype"))
         reader(loaded, out, show.Folders(**places), job)
-    except torch.OutOfMemoryError as error:
+    except BaseException as error:
+        if not short_of_memory(error):
+            _remind(error, job)
+            raise
         short = OutOfMemory("the device has no memory left; try --canvas ram, a smaller --dtype")
         _remind(short, job)
         raise short from error
-    except BaseException as error:
-        _remind(error, job)
-        raise
     if not keep:
         job.remove()
 
@@ -266,12 +275,15 @@ def _paint_many(
     liked: dict[str, Any],
     given: dict[str, Any],
     told: dict[str, Any],
+    hands: dict[str, Any],
     keep: bool,
     as_json: bool,
 ) -> None:
     """Paints every picture of a file into a folder, those that are there already left out."""
     from muralist.cli import show
     from muralist.cli.prompts import wanted
+    from muralist.models import best_device
+    from muralist.run import check_workers, hired
     from muralist.series import RESULTS, Painting, still_wanted
 
     if out is None:
@@ -279,19 +291,22 @@ def _paint_many(
     if out.exists() and not out.is_dir():
         raise BadRequest(f"{out} is a file; a folder for the pictures is needed")
     pictures = wanted(file, out, liked, given)
-    painting = Painting(*_kinds(told["device"], told["dtype"]), keep, told)
+    place, kind = _kinds(told["device"], told["dtype"])
+    check_workers(**hands, device=place or best_device())
+    painting = Painting(place, kind, keep, told)
     for picture in pictures:
         _target(picture.out, picture.request)
         painting.job(picture)
     missing = still_wanted(pictures, out)
     out.mkdir(parents=True, exist_ok=True)
     _quiet_bars()
-    results = map(painting, missing)
     try:
-        if as_json:
-            failed = show.many_lines(results)
-        else:
-            failed = show.many(results, out, len(pictures) - len(missing), len(pictures))
+        with hired(**hands, device=place or best_device(), needed=painting) as crew:
+            results = (result for _, result in crew.completed(painting, missing))
+            if as_json:
+                failed = show.many_lines(results)
+            else:
+                failed = show.many(results, out, len(pictures) - len(missing), len(pictures))
     except BaseException as error:
         error.add_note("the same command goes on")
         raise
@@ -431,10 +446,12 @@ def info(
 
 
 def _loaded(request: "Request", device: str | None, dtype: str | None) -> "Request":
-    from muralist.models import load
+    from muralist.models import best_device, load
+    from muralist.run import check_workers
 
     _quiet_bars()
     place, kind = _kinds(device, dtype)
+    check_workers(request.workers, request.ray, place or best_device())
     return replace(request, model=load(str(request.model), device=place, dtype=kind))
 
 

@@ -61,6 +61,10 @@ class Guider:
             ),
         )
 
+    def __reduce__(self) -> tuple:
+        # what a guider was told last is told anew with each question
+        return Guider, (self.inner, self.guider.new())
+
     @property
     def native(self) -> Size:
         return self.inner.native

@@ -11,7 +11,7 @@ from muralist.models.sd import SD
 from muralist.models.sdxl import SDXL
 from muralist.models.toy import Toy
 
-__all__ = ["ALIASES", "SD", "SDXL", "Card", "Model", "Toy", "card", "load", "wrap"]
+__all__ = ["ALIASES", "SD", "SDXL", "Card", "Model", "Toy", "best_device", "card", "load", "wrap"]
 
 _ADAPTERS: dict[str, type[SD] | type[SDXL]] = dict(zip(SUPPORTED, (SD, SDXL), strict=True))
 
@@ -32,9 +32,9 @@ def load(
     if name == "toy":
         return Toy()
     facts = card(name)
-    device = torch.device(device or _best_device())
+    device = torch.device(device or best_device())
     dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
-    return _ADAPTERS[facts.pipeline](_pipeline(facts, dtype).to(device), facts, device)
+    return _ADAPTERS[facts.pipeline](_pipeline(facts, dtype).to(device), facts, device, loaded=True)
 
 
 def wrap(pipe: Any, name: str | None = None) -> Model:
@@ -72,7 +72,8 @@ def _pipeline(facts: Card, dtype: torch.dtype) -> Any:
         raise ModelNotFound(f"{facts.name!r} could not be read: {error}") from error
 
 
-def _best_device() -> str:
+def best_device() -> torch.device:
+    """Where models are loaded if nothing else is said."""
     if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from muralist.canvas import Size
 from muralist.models import unet
 from muralist.models.base import Card
+from muralist.models.named import by_name
+from muralist.models.unet import Said
 from muralist.query import Cond, Estimate, Query, Text
 
 __all__ = ["SD"]
@@ -22,6 +24,10 @@ class SD:
     pipe: Any
     card: Card
     device: torch.device  # where it computes; under offloading its weights rest elsewhere
+    loaded: bool = False  # by its name, as any other process can
+
+    def __reduce__(self) -> tuple:
+        return by_name(self, self.pipe.unet.dtype, self.loaded)
 
     @property
     def native(self) -> Size:
@@ -42,7 +48,7 @@ class SD:
         return Cond(given), Cond(without)
 
     def text(self, prompt: str) -> Text:
-        return unet.text(self.pipe.tokenizer, prompt, lambda part: self.encode(part, None)[0])
+        return unet.text(self.pipe.tokenizer, prompt, Said(self))
 
     def decode(self, latents: Tensor) -> Tensor:
         return unet.decode(self.pipe.vae, latents, self.device)

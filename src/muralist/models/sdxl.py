@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from muralist.canvas import Size, View
 from muralist.models import unet
 from muralist.models.base import Card
+from muralist.models.named import by_name
+from muralist.models.unet import Said
 from muralist.query import Cond, Estimate, Query, Text
 
 __all__ = ["SDXL"]
@@ -22,6 +24,10 @@ class SDXL:
     pipe: Any
     card: Card
     device: torch.device  # where it computes; under offloading its weights rest elsewhere
+    loaded: bool = False  # by its name, as any other process can
+
+    def __reduce__(self) -> tuple:
+        return by_name(self, self.pipe.unet.dtype, self.loaded)
 
     @property
     def native(self) -> Size:
@@ -51,7 +57,7 @@ class SDXL:
         return Cond(given, pooled), Cond(without, pooled_without)
 
     def text(self, prompt: str) -> Text:
-        return unet.text(self.pipe.tokenizer, prompt, lambda part: self.encode(part, None)[0])
+        return unet.text(self.pipe.tokenizer, prompt, Said(self))
 
     def decode(self, latents: Tensor) -> Tensor:
         return unet.decode(self.pipe.vae, latents, self.device)

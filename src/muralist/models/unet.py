@@ -1,17 +1,16 @@
 """What the Stable Diffusion families share: one call of the network, the decoder, the tokenizer."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from muralist.query import Cond, Estimate, Query, Text, Token
 
-__all__ = ["decode", "dropped", "encode_pixels", "predict", "text", "upcast"]
+__all__ = ["Said", "decode", "dropped", "encode_pixels", "predict", "text", "upcast"]
 
 
 def predict(
@@ -77,7 +76,32 @@ def _safe(vae: Any) -> Iterator[None]:
         vae.use_tiling = tiling
 
 
-def text(tokenizer: Any, prompt: str, encode: Callable[[str], Cond]) -> Text:
+class Encoder(Protocol):
+    """What is needed of a model to encode a text."""
+
+    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]: ...
+
+
+class Said:
+    """Texts as a model encodes them, each once for as long as this is kept.
+
+    Another process, where a pickled one goes, encodes for itself what is said there.
+    """
+
+    def __init__(self, model: Encoder) -> None:
+        self._model = model
+        self._said: dict[str, Cond] = {}
+
+    def __call__(self, text: str) -> Cond:
+        if text not in self._said:
+            self._said[text], _ = self._model.encode(text, None)
+        return self._said[text]
+
+    def __reduce__(self) -> tuple:
+        return Said, (self._model,)
+
+
+def text(tokenizer: Any, prompt: str, say: Said) -> Text:
     """The prompt as the tokenizer cuts it. CLIP's tokens mark the ends of words."""
     room = tokenizer.model_max_length - 2
     ids = tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids[:room]
@@ -86,7 +110,7 @@ def text(tokenizer: Any, prompt: str, encode: Callable[[str], Cond]) -> Text:
         Token(tokenizer.decode([one]).strip(), piece.endswith("</w>"))
         for one, piece in zip(ids, pieces, strict=True)
     )
-    return Text(tokens, cache(encode))
+    return Text(tokens, say)
 
 
 def dropped(tokenizer: Any, prompt: str) -> str:

@@ -29,6 +29,9 @@ class Probe:
         self._count = 0
         self._read: tuple[int, Tensor] | None = None  # the maps of so many recordings
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_read": None}  # what can be read again
+
     @property
     def maps(self) -> Tensor | None:
         """`tokens rows columns` on the CPU, the prompt's positions first; None before any.
