@@ -81,7 +81,7 @@ def test_a_run_on_a_full_disk_ends_before_it_begins(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("muralist.strips.reserve", full)
-    with pytest.raises(OSError, match="cannot hold .* of canvas: No space left"):
+    with pytest.raises(OSError, match=r"cannot hold .* of canvas: No space left"):
         list(muralist.generate(toy_request(canvas="disk"), spool=tmp_path, job=tmp_path / "job"))
     assert list(tmp_path.iterdir()) == []
 
