@@ -21,7 +21,7 @@ def mapped(*shape: int, folder: str | Path | None = None, dtype: torch.dtype) ->
 
     The file has no name, and is gone with the tensor, whatever happens.
 
-    Raises `OSError` where the disk has no room for all of it.
+    Raises `OSError` where it cannot be made, or the disk has no room for all of it.
     """
     there, count = existing(Path(folder or tempfile.gettempdir())), math.prod(shape)
     try:
@@ -33,9 +33,8 @@ def mapped(*shape: int, folder: str | Path | None = None, dtype: torch.dtype) ->
                 Path(name).unlink()
             reserve(file, canvas.nbytes)
     except (OSError, RuntimeError) as error:
-        room = count * dtype.itemsize / (1 << 30)
-        reason = getattr(error, "strerror", None) or error
-        raise OSError(f"{there} has no room for a canvas of {room:.1f} GiB: {reason}") from error
+        size, reason = count * dtype.itemsize / (1 << 30), getattr(error, "strerror", None) or error
+        raise OSError(f"{there} cannot hold {size:.1f} GiB of canvas: {reason}") from error
     return canvas.view(shape)
 
 
