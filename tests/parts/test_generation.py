@@ -13,6 +13,7 @@ from muralist import (
     Finished,
     NotFinite,
     PromptTooLong,
+    StageBegun,
     StageDone,
     Started,
     Ticked,
@@ -41,7 +42,7 @@ def test_events_come_in_order(method):
     assert isinstance(started, Started)
     expected = []
     for steps in started.steps:
-        expected += [Ticked] * steps + [StageDone]
+        expected += [StageBegun, *[Ticked] * steps, StageDone]
     assert [type(event) for event in rest] == [*expected, TileDone, Finished]
 
 
