@@ -87,7 +87,10 @@ def tiled(
     into each other: what is done ends `FEATHER` cells before its tile does. One row of overlaps
     is kept, on the host, where the values are.
     """
-    known = () if len(tiles) == 1 else (yield from statistics(network, source, tiles, size, spread))
+    if len(tiles) == 1:
+        known, spread = (), map  # nothing to share
+    else:
+        known = yield from statistics(network, source, tiles, size, spread)
     soft = [around(tile, FEATHER, size) for tile in tiles]
     orders = (_order(source, *both, size) for both in zip(tiles, soft, strict=True))
     answers = spread(_Solved(network, scale, known), orders)

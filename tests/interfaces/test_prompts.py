@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from muralist import NotFinite, series
+from muralist import NotFinite, Ticked, series
 from muralist.cli import main
 from muralist.sinks import read_settings
 
@@ -99,13 +99,11 @@ def test_a_stop_in_the_middle_loses_nothing(run, monkeypatch, torn):
     for path in Path("d").iterdir():
         path.unlink()
 
-    steps, generate = 0, series.generate
+    generate = series.generate
 
-    def stopped(*arguments, **settings):
-        nonlocal steps
-        for event in generate(*arguments, **settings):
-            steps += 1
-            if steps == 20:  # in the second picture
+    def stopped(request, **settings):
+        for event in generate(request, **settings):
+            if request.prompt == "b" and isinstance(event, Ticked) and event.stage == 2:
                 raise KeyboardInterrupt
             yield event
 
