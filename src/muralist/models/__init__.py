@@ -11,7 +11,7 @@ from muralist.models.sd import SD
 from muralist.models.sdxl import SDXL
 from muralist.models.toy import Toy
 
-__all__ = ["ALIASES", "SD", "SDXL", "Card", "Model", "Toy", "card", "load", "wrap"]
+__all__ = ["ALIASES", "SD", "SDXL", "Card", "Model", "Toy", "card", "load", "suited", "wrap"]
 
 _ADAPTERS: dict[str, type[SD] | type[SDXL]] = dict(zip(SUPPORTED, (SD, SDXL), strict=True))
 
@@ -33,8 +33,14 @@ def load(
         return Toy()
     facts = card(name)
     device = torch.device(device or _best_device())
-    dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
+    dtype = dtype or suited(device)
     return _ADAPTERS[facts.pipeline](_pipeline(facts, dtype).to(device), facts, device)
+
+
+def suited(device: str | torch.device | None = None) -> torch.dtype:
+    """What models compute in on a device, the best of this machine if unset."""
+    cuda = torch.device(device or _best_device()).type == "cuda"
+    return torch.float16 if cuda else torch.float32
 
 
 def wrap(pipe: Any, name: str | None = None) -> Model:

@@ -15,7 +15,7 @@ from muralist.sinks import deepzoom, image, tiff
 from muralist.sinks.spool import spooled_bytes
 from muralist.sinks.whole import move, unfinished
 
-__all__ = ["check_space", "check_writable", "read_settings", "save"]
+__all__ = ["check_space", "check_writable", "file_bytes", "read_settings", "save"]
 
 _KEY = "muralist"
 _ANY = 2**31 - 1
@@ -77,8 +77,7 @@ def check_writable(path: str | Path, height: int = 1, width: int = 1) -> Path:
 
 def check_space(path: Path, height: int, width: int) -> None:
     """`BadRequest` where the disk has clearly no room to paint and write such a picture."""
-    share = _FORMATS[path.suffix.lower()].share
-    needed = spooled_bytes(height, width) + round(share * height * width * 3)
+    needed = spooled_bytes(height, width) + file_bytes(path, height, width)
     folder = existing(path.absolute().parent)
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -86,6 +85,11 @@ def check_space(path: Path, height: int, width: int) -> None:
             f"{path} takes about {_amount(needed)} of disk until it is written, and {folder} has"
             f" {_amount(free)} free"
         )
+
+
+def file_bytes(path: Path, height: int, width: int) -> int:
+    """About what a detailed picture of that many pixels takes as a file, by its ending."""
+    return round(_FORMATS[path.suffix.lower()].share * height * width * 3)
 
 
 def save(pixels: np.ndarray, path: str | Path, settings: Mapping[str, Any]) -> Path:
