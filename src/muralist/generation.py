@@ -35,7 +35,7 @@ from muralist.methods import DemoFusion, method_named
 from muralist.models import Model, best_device, load
 from muralist.models.blank import Blank
 from muralist.picture import Picture, StageResult
-from muralist.planning import canvas_bytes, canvas_place
+from muralist.place import canvas_bytes, canvas_place
 from muralist.query import Query, seeded
 from muralist.request import Request
 from muralist.run import Batches, Crew, check_workers, hired

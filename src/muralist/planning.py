@@ -1,22 +1,26 @@
 """What a request will cost, found by asking its own stages of a blank network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-import psutil
 import torch
 
+from muralist.calibration import Seconds
 from muralist.canvas import Size
+from muralist.footprint import Footprint, footprint
 from muralist.guides import Reference
-from muralist.models.blank import NO_TEXT, Asked, Blank, once
-from muralist.query import Query
+from muralist.models import suited
+from muralist.models.blank import NO_TEXT, Asked, Blank, Call, Tally
+from muralist.place import canvas_place
+from muralist.query import Estimate, Query
+from muralist.rehearsal import Canvases, canvases
 from muralist.request import Request
+from muralist.sinks import file_bytes, spooled_bytes
 from muralist.stage import Stage
 
-__all__ = ["CANVASES", "Plan", "StagePlan", "canvas_bytes", "canvas_place", "plan"]
-
-CANVASES = 13  # canvas-sized float32 tensors alive at once, at most; a test counts them
-ON_DEVICE = 1 << 30  # bytes of canvases that a device has room for beside a model
+__all__ = ["Plan", "StagePlan", "Work", "plan", "work"]
 
 
 @dataclass(frozen=True)
@@ -26,16 +30,19 @@ class StagePlan:
     size: Size
     steps: int
     evaluations: int  # views asked about, all steps together; a guided view counts once
-    samples: int  # rows through the network; a guided view is two, or three
+    calls: Mapping[Call, int]  # how often the network is called with so many rows of a size
+
+    @property
+    def samples(self) -> int:
+        """Rows through the network; a guided view is two, or three."""
+        return sum(call.rows * times for call, times in self.calls.items())
 
 
 @dataclass(frozen=True)
-class Plan:
+class Work:
     """All stages of a request."""
 
     stages: tuple[StagePlan, ...]
-    canvas_bytes: int  # all canvases of the last stage together, at most
-    canvas_place: Literal["device", "ram", "disk"]  # where they are kept
 
     @property
     def evaluations(self) -> int:
@@ -46,54 +53,125 @@ class Plan:
         return sum(stage.samples for stage in self.stages)
 
 
-def plan(request: Request) -> Plan:
-    """The stages, network evaluations and canvas memory of a request.
+@dataclass(frozen=True)
+class Plan(Work):
+    """The work of a request, and the bytes it takes, at most; its time where that was measured."""
 
-    Nothing is loaded: every step of every stage runs, on tensors without data.
+    canvases: Canvases
+    canvas_place: Literal["device", "ram", "disk"]  # where they are kept
+    dtype: torch.dtype  # of the model
+    model: Footprint
+    pixels: int  # bytes of the finished picture
+    pixels_place: Literal["ram", "disk"]
+    job: int  # what a run that is kept takes up, on the disk
+    file: int  # about what the picture takes as a file
+    seconds: Seconds | None = None
+
+    @property
+    def canvas_bytes(self) -> int:
+        """All canvases together."""
+        return self.canvases.total
+
+    @property
+    def device(self) -> Mapping[str, int]:
+        """Bytes on the device, by what for: `batch` and `tile` are never there together."""
+        return {**vars(self.model), **self._canvases_in("device")}
+
+    @property
+    def host(self) -> Mapping[str, int]:
+        """Bytes in host memory, by what they are for."""
+        return {**self._canvases_in("ram"), **self._pixels_in("ram")}
+
+    @property
+    def disk(self) -> Mapping[str, int]:
+        """Bytes on the disk, by what they are for; all but the picture go when it is there."""
+        kept = {**self._canvases_in("disk"), **self._pixels_in("disk")}
+        return {**kept, "job": self.job, "picture": self.file}
+
+    @property
+    def device_bytes(self) -> int:
+        at_once = max(self.model.batch, self.model.tile)
+        return self.model.weights + at_once + self.device.get("canvases", 0)
+
+    @property
+    def host_bytes(self) -> int:
+        return sum(self.host.values())
+
+    @property
+    def disk_bytes(self) -> int:
+        return sum(self.disk.values())
+
+    def _canvases_in(self, place: str) -> Mapping[str, int]:
+        return {"canvases": self.canvases.total} if self.canvas_place == place else {}
+
+    def _pixels_in(self, place: str) -> Mapping[str, int]:
+        return {"pixels": self.pixels} if self.pixels_place == place else {}
+
+
+def plan(
+    request: Request, *, out: str | Path = "picture.png", dtype: torch.dtype | None = None
+) -> Plan:
+    """The stages, network evaluations and memory of a request.
+
+    `out` is the file the picture is for, of which the ending counts. `dtype` is what the model is
+    loaded in; unset, its own where it is loaded, else what suits the best device of this machine.
+    Nothing is loaded, computed or written; of a hub id that is not in the local cache, configs are
+    fetched. Raises `ModelNotFound`.
+    """
+    stages = work(request).stages
+    calls = {call for stage in stages for call in stage.calls}
+    kind = dtype or getattr(getattr(request.model, "network", None), "dtype", None) or suited()
+    pixels, held = request.size.times(request.card.factor), canvases(request)
+    return Plan(
+        stages,
+        held,
+        canvas_place(request),
+        kind,
+        footprint(request, calls, kind),
+        pixels.area * 3,
+        "disk" if spooled_bytes(*pixels) else "ram",
+        _job_bytes(request, held),
+        file_bytes(Path(out), *pixels),
+    )
+
+
+def _job_bytes(request: Request, held: Canvases) -> int:
+    """Finished stages; the canvas and what the solver looks back on, twice while written."""
+    x, (first, *_) = torch.zeros(1, 1, 1, 1), request.schedule.steps
+    _, memory = request.schedule.solver(Estimate(x, x), first, None)
+    return held.earlier + 2 * held.canvas * (1 if memory is None else 2)
+
+
+def work(request: Request) -> Work:
+    """What each stage asks of the network. Nothing as large as a canvas is made for that.
+
+    Every step is asked for, of a canvas of a few cells: where views lie is a function of the query.
     """
     network = Blank(request.card.native)
     asked = Asked(request.guided(network))
-    stages = []
-    for number, stage in enumerate(request.method.stages(asked, request.size), start=1):
-        asked.views.clear()
-        network.rows.clear()
-        steps = _dry_run(request, stage, number)
-        stages.append(StagePlan(stage.size, steps, sum(asked.views), sum(network.rows)))
-    return Plan(tuple(stages), canvas_bytes(request), canvas_place(request))
+    stages = request.method.stages(asked, request.size)
+    return Work(
+        tuple(
+            _tallied(request, stage, number, Tally(stage.size, asked, network, request.batch_size))
+            for number, stage in enumerate(stages, start=1)
+        )
+    )
 
 
-def canvas_bytes(request: Request) -> int:
-    """All canvases of the last stage together, at most."""
-    return CANVASES * request.size.area * request.card.channels * 4
-
-
-def canvas_place(request: Request) -> Literal["device", "ram", "disk"]:
-    """Where canvases are kept: as asked, or as their size asks.
-
-    That is the device as long as they are small beside the model, host memory as long as they
-    would fill no more than half of it, and the disk beyond that.
-    """
-    if request.canvas or canvas_bytes(request) <= ON_DEVICE:
-        return request.canvas or "device"
-    return "ram" if canvas_bytes(request) <= psutil.virtual_memory().total / 2 else "disk"
-
-
-def _dry_run(request: Request, stage: Stage, number: int) -> int:
-    x = torch.empty(1, request.card.channels, *stage.size, device="meta")
+def _tallied(request: Request, stage: Stage, number: int, tally: Tally) -> StagePlan:
+    x = torch.zeros(1, request.card.channels, 2, 2)
     denoise = stage.denoiser(Reference(x, x))
     steps = request.schedule.entered(stage.strength).steps
     for step in steps:
-        denoise(
-            x,
-            Query(
-                step=step,
-                cond=NO_TEXT,
-                negative=NO_TEXT,
-                canvas=stage.size,
-                final=request.size,
-                seed=request.seed,
-                stage=number,
-                run=once,
-            ),
+        query = Query(
+            step=step,
+            cond=NO_TEXT,
+            negative=NO_TEXT,
+            canvas=stage.size,
+            final=request.size,
+            seed=request.seed,
+            stage=number,
+            run=tally,
         )
-    return len(steps)
+        denoise(x, query)
+    return StagePlan(stage.size, len(steps), tally.evaluations, tally.calls)

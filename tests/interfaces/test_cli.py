@@ -220,6 +220,35 @@ def test_plan_knows_the_cost_of_sdxl_without_having_it(run):
     assert "5,650 network evaluations" in out
 
 
+def test_plan_tells_bytes_by_place_and_purpose(run):
+    options = ("--model", "toy", "--size", "64x64", "--canvas", "ram", "--out", "a.tif")
+    told = json.loads(run("plan", "demofusion", *options, "--json")[1])
+    assert told["host"] == {"canvases": told["canvas_bytes"], "pixels": 64 * 64 * 3}
+    assert sum(told["canvases"].values()) == told["canvas_bytes"]
+    assert told["device_bytes"] == 0 and told["seconds"] is None
+    _, out, _ = run("plan", "demofusion", *options)
+    for line in ("canvases: canvas 48 KiB, reference 96 KiB", "host memory:", "disk:"):
+        assert line in out
+
+
+def test_a_plan_of_half_precision_takes_half(run):
+    wide, narrow = (
+        json.loads(run("plan", "--size", "256x256", *options, "--json")[1])
+        for options in (("--device", "cpu"), ("--device", "cuda"))
+    )
+    assert (wide["dtype"], narrow["dtype"]) == ("float32", "float16")
+    # but for positions, which are whole numbers
+    assert wide["device"]["weights"] == pytest.approx(2 * narrow["device"]["weights"], rel=1e-3)
+
+
+def test_plan_foretells_the_time(run):
+    _, out, _ = run("plan", *TOY[:4], "--steps", "2", "--calibrate")
+    assert "time: about" in out and "of measurement" in out
+    told = json.loads(run("plan", *TOY[:4], "--steps", "2", "--calibrate", "--json")[1])
+    assert told["seconds"]["total"] > 0
+    assert len(told["seconds"]["stages"]) == len(told["stages"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -268,6 +297,10 @@ def test_plan_knows_the_cost_of_sdxl_without_having_it(run):
         (["paint", "x", "--sede", "3"], "--sede"),
         (["info", "none.png"], "there is no file none.png"),
         (["plan", "multidifusion"], "did you mean multidiffusion?"),
+        (["plan", "--dtype", "int8"], "dtype is 'int8'"),
+        (["plan", "--device", "quantum"], "device is 'quantum'"),
+        (["plan", "--out", "x.gif"], "x.gif should end in"),
+        (["plan", "--batch-size", "0"], "batch_size is 0"),
         (["methods", "none"], "there is no method 'none'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -14,7 +14,8 @@ from muralist import DemoFusion, Pixelsmith
 from muralist.canvas import View
 from muralist.guides import Reference
 from muralist.models import Toy
-from muralist.planning import canvas_bytes, canvas_place, plan
+from muralist.place import canvas_bytes, canvas_place
+from muralist.planning import plan
 from muralist.query import Cond, Estimate, Query
 from muralist.run import Batches
 from tests.laws.parts import toy_request

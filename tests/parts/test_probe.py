@@ -9,6 +9,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import nn
 
 from muralist.canvas import Size, View
+from muralist.models.architectures import ARCHITECTURES
 from muralist.patches import Probe
 from muralist.patches.probe import _layers
 from tests.laws.parts import normal, query, steps
@@ -121,38 +122,14 @@ def test_a_probe_that_heard_nothing_has_no_maps():
     assert Probe().maps is None
 
 
-FULL_SIZE = {
-    "SDXL": {
-        "sample_size": 128,
-        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        "block_out_channels": (320, 640, 1280),
-        "transformer_layers_per_block": (1, 2, 10),
-        "attention_head_dim": (5, 10, 20),
-        "cross_attention_dim": 2048,
-        "use_linear_projection": True,
-        "addition_embed_type": "text_time",
-        "addition_time_embed_dim": 256,
-        "projection_class_embeddings_input_dim": 2816,
-    },
-    "SD 1.5": {"sample_size": 64, "cross_attention_dim": 768},
-    "SD 2.1": {
-        "sample_size": 96,
-        "cross_attention_dim": 1024,
-        "attention_head_dim": (5, 10, 20, 20),
-        "use_linear_projection": True,
-    },
-}
-
-
 @pytest.mark.parametrize(
     ("name", "count", "side"),
-    [("SDXL", 50, 32), ("SD 1.5", 5, 16), ("SD 2.1", 5, 24)],
+    [("sdxl", 50, 32), ("sd15", 5, 16), ("sd21", 5, 24)],
 )
 def test_in_networks_of_full_size_a_quarter_of_the_resolution_is_listened_to(name, count, side):
     """Down: two transformers of so many blocks; up: three. At SDXL, the release's 32 x 32."""
     with torch.device("meta"):
-        network = UNet2DConditionModel(**FULL_SIZE[name])
+        network = UNet2DConditionModel(**ARCHITECTURES[name]["unet"])
     cells, layers = _layers(network)
-    assert (len(layers), FULL_SIZE[name]["sample_size"] // cells) == (count, side)
+    assert (len(layers), ARCHITECTURES[name]["unet"]["sample_size"] // cells) == (count, side)
     assert {layer.to_q.in_features for layer in layers} == {1280}

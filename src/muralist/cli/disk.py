@@ -6,7 +6,7 @@ from pathlib import Path
 
 from muralist.cli.show import Folders, stage_file
 from muralist.models.blank import Blank
-from muralist.planning import canvas_bytes, canvas_place
+from muralist.place import canvas_bytes, canvas_place
 from muralist.request import Request
 from muralist.sinks import check_space, file_bytes, spooled_bytes
 from muralist.stage import Stage, through_pixels

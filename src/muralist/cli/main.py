@@ -397,24 +397,45 @@ def plan(
     pag_scale: Annotated[
         float | None, Parameter(help="perturbed-attention guidance asks about each view again")
     ] = None,
+    solver: Annotated[str | None, Parameter(help="ddim, euler or dpmpp2m")] = None,
+    batch_size: Batch = 16,
+    canvas: Canvas | None = None,
+    out: Annotated[Path, Parameter(help="the file it is for, of which the ending counts")] = Path(
+        "picture.png"
+    ),
+    device: Device | None = None,
+    dtype: Dtype | None = None,
+    calibrate: Annotated[
+        bool, Parameter(negative="", help="load the model and time a few calls of it")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Show what a picture will cost, before painting it: stages, network calls, memory."""
+    """Show what a picture will cost, before painting it: stages, network calls, memory, time."""
+    from muralist.calibration import calibrated
     from muralist.cli import show, typed
+    from muralist.models import suited
+    from muralist.planning import plan
+    from muralist.sinks import check_writable
 
-    show.plan(
-        typed.request(
-            {},
-            model=model,
-            size=size,
-            method=method,
-            set=set_,
-            num_inference_steps=steps,
-            guidance_scale=guidance_scale,
-            pag_scale=pag_scale,
-        ),
-        json,
+    request = typed.request(
+        {},
+        model=model,
+        size=size,
+        method=method,
+        set=set_,
+        num_inference_steps=steps,
+        guidance_scale=guidance_scale,
+        pag_scale=pag_scale,
+        solver=solver,
+        batch_size=batch_size,
+        canvas=canvas,
     )
+    check_writable(out, *request.size.times(request.card.factor))
+    cost = plan(request, out=out, dtype=_dtype(dtype) or suited(_known(device)))
+    if calibrate:
+        loaded = _loaded(request, device, dtype)
+        cost = replace(cost, seconds=calibrated(loaded, cost.stages))
+    show.plan(request, cost, json)
 
 
 @app.command
@@ -461,15 +482,31 @@ def _kinds(
     """What was typed, if it is to be had here."""
     import torch
 
-    kinds = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-    if dtype is not None and dtype not in kinds:
-        raise BadRequest(f"dtype is {dtype!r}; {', '.join(kinds)} are possible")
     try:
         place = None if device is None else torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).split(". ")[0]
         raise BadRequest(f"device {device!r} is not to be had here: {reason}") from error
-    return place, None if dtype is None else kinds[dtype]
+    return place, _dtype(dtype)
+
+
+def _dtype(name: str | None) -> "torch.dtype | None":
+    import torch
+
+    kinds = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+    if name is not None and name not in kinds:
+        raise BadRequest(f"dtype is {name!r}; {', '.join(kinds)} are possible")
+    return None if name is None else kinds[name]
+
+
+def _known(device: str | None) -> "torch.device | None":
+    """A device that there could be, if not here."""
+    import torch
+
+    try:
+        return None if device is None else torch.device(device)
+    except RuntimeError as error:
+        raise BadRequest(f"device is {device!r}; cuda, mps or cpu is possible") from error
 
 
 def _free(path: Path) -> Path:

@@ -40,8 +40,8 @@ from muralist.events import (
 from muralist.generation import PromptTooLong, generate
 from muralist.job import Job, reached
 from muralist.picture import Picture, StageResult
-from muralist.planning import Plan
-from muralist.planning import plan as planned
+from muralist.planning import Plan, Work
+from muralist.planning import work as planned
 from muralist.request import Request
 from muralist.series import Result
 from muralist.settings import settings_of
@@ -98,7 +98,7 @@ def _bar(console: Console) -> Progress:
 class Bars:
     """Two bars for one picture: network evaluations, and, once they are done, tiles."""
 
-    def __init__(self, bar: Progress, cost: Plan, name: str = "") -> None:
+    def __init__(self, bar: Progress, cost: Work, name: str = "") -> None:
         self._bar, self._cost, self._name = bar, cost, name
         self._painting = bar.add_task(f"{name}preparing", total=cost.evaluations)
         self._decoding = bar.add_task("", total=None, visible=False)
@@ -294,39 +294,86 @@ def _warnings_to(console: Console) -> Iterator[None]:
         yield
 
 
-def plan(request: Request, as_json: bool) -> None:
+def plan(request: Request, cost: Plan, as_json: bool) -> None:
     """What a request will cost."""
-    cost, factor = planned(request), request.card.factor
+    factor = request.card.factor
     if as_json:
-        stages = [
-            {
-                "height": stage.size.height * factor,
-                "width": stage.size.width * factor,
-                "steps": stage.steps,
-                "evaluations": stage.evaluations,
-                "samples": stage.samples,
-            }
-            for stage in cost.stages
-        ]
-        total = {"evaluations": cost.evaluations, "samples": cost.samples}
-        canvas = {"canvas_bytes": cost.canvas_bytes, "canvas": cost.canvas_place}
-        print(json.dumps({"stages": stages, **total, **canvas}))
+        print(json.dumps(_plan_as_json(cost, factor)))
         return
     table = Table("stage", "pixels", "latents", "steps", "views a step", "evaluations", box=None)
+    if cost.seconds:
+        table.add_column("about")
     for number, stage in enumerate(cost.stages, start=1):
         views = stage.evaluations / stage.steps
         table.add_row(
             *map(str, (number, stage.size.times(factor), stage.size, stage.steps)),
             f"{views:g}" if views == int(views) else f"{views:.1f}",
             f"{stage.evaluations:,}",
+            *([_duration(cost.seconds.stages[number - 1])] if cost.seconds else []),
         )
     console = Console(highlight=False)
     console.print(table)
-    console.print(
+    for line in _plan_in_lines(request, cost):
+        console.print(line, soft_wrap=True)
+
+
+def _plan_in_lines(request: Request, cost: Plan) -> Iterator[str]:
+    kind, batch = str(cost.dtype).removeprefix("torch."), request.batch_size
+    device = {
+        f"{kind} weights": cost.model.weights,
+        f"{batch} views at once": cost.model.batch,
+        "or a tile of the decoder": cost.model.tile,
+        "canvases": cost.device.get("canvases", 0),
+    }
+    yield (
         f"{cost.evaluations:,} network evaluations ({cost.samples:,} samples with guidance);"
-        f" canvases at most {_amount(cost.canvas_bytes)}, {PLACES[cost.canvas_place]}",
-        soft_wrap=True,
+        f" canvases at most {_amount(cost.canvas_bytes)}, {PLACES[cost.canvas_place]}"
     )
+    yield f"  canvases: {_amounts(vars(cost.canvases))}"
+    yield f"  device: {_amount(cost.device_bytes)} ({_amounts(device)})"
+    yield f"  host memory: {_amount(cost.host_bytes)} ({_amounts(cost.host)}), and the libraries"
+    yield f"  disk: {_amount(cost.disk_bytes)} ({_amounts(cost.disk)})"
+    if cost.seconds:
+        yield (
+            f"  time: about {_duration(cost.seconds.total)}, decoding"
+            f" {_duration(cost.seconds.decoding)} of it; an estimate from"
+            f" {_duration(cost.seconds.measuring)} of measurement"
+        )
+
+
+def _plan_as_json(cost: Plan, factor: int) -> dict[str, Any]:
+    stages = [
+        {
+            "height": stage.size.height * factor,
+            "width": stage.size.width * factor,
+            "steps": stage.steps,
+            "evaluations": stage.evaluations,
+            "samples": stage.samples,
+        }
+        for stage in cost.stages
+    ]
+    seconds = cost.seconds
+    return {
+        "stages": stages,
+        "evaluations": cost.evaluations,
+        "samples": cost.samples,
+        "canvas": cost.canvas_place,
+        "canvas_bytes": cost.canvas_bytes,
+        "canvases": vars(cost.canvases),
+        "dtype": str(cost.dtype).removeprefix("torch."),
+        "device_bytes": cost.device_bytes,
+        "device": cost.device,
+        "host_bytes": cost.host_bytes,
+        "host": cost.host,
+        "disk_bytes": cost.disk_bytes,
+        "disk": cost.disk,
+        "pixels_bytes": cost.pixels,
+        "seconds": None if seconds is None else {**vars(seconds), "total": seconds.total},
+    }
+
+
+def _amounts(named: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {_amount(count)}" for name, count in named.items() if count)
 
 
 def _amount(count: float) -> str:
@@ -334,7 +381,14 @@ def _amount(count: float) -> str:
         if count < 1024 or unit == "GiB":
             break
         count /= 1024
-    return f"{count:.0f} {unit}"
+    return f"{count:.1f} {unit}" if unit == "GiB" else f"{count:.0f} {unit}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
 
 
 def jobs(folders: Sequence[Path], as_json: bool) -> None:

@@ -11,7 +11,19 @@ from muralist.models.sd import SD
 from muralist.models.sdxl import SDXL
 from muralist.models.toy import Toy
 
-__all__ = ["ALIASES", "SD", "SDXL", "Card", "Model", "Toy", "best_device", "card", "load", "wrap"]
+__all__ = [
+    "ALIASES",
+    "SD",
+    "SDXL",
+    "Card",
+    "Model",
+    "Toy",
+    "best_device",
+    "card",
+    "load",
+    "suited",
+    "wrap",
+]
 
 _ADAPTERS: dict[str, type[SD] | type[SDXL]] = dict(zip(SUPPORTED, (SD, SDXL), strict=True))
 
@@ -33,8 +45,14 @@ def load(
         return Toy()
     facts = card(name)
     device = torch.device(device or best_device())
-    dtype = dtype or (torch.float16 if device.type == "cuda" else torch.float32)
+    dtype = dtype or suited(device)
     return _ADAPTERS[facts.pipeline](_pipeline(facts, dtype).to(device), facts, device, loaded=True)
+
+
+def suited(device: str | torch.device | None = None) -> torch.dtype:
+    """What models compute in on a device, the best of this machine if unset."""
+    cuda = torch.device(device or best_device()).type == "cuda"
+    return torch.float16 if cuda else torch.float32
 
 
 def wrap(pipe: Any, name: str | None = None) -> Model:

@@ -15,7 +15,7 @@ from muralist.models.toy import Toy
 from muralist.shapes import WEIGHTS
 from muralist.suggest import did_you_mean
 
-__all__ = ["ALIASES", "SUPPORTED", "card", "card_of_configs", "folder"]
+__all__ = ["ALIASES", "SUPPORTED", "card", "card_of_configs", "configs_of", "folder"]
 
 SUPPORTED = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 
@@ -92,6 +92,29 @@ def card(name: str) -> Card:
     if source == WEIGHTS:
         return replace(known, num_inference_steps=25, guidance_scale=5.0)
     return known
+
+
+def configs_of(name: str) -> dict[str, dict[str, Any]]:
+    """The configs of a checkpoint's networks, by their names; none of the toy.
+
+    Those of text encoders name their classes. Raises `ModelNotFound` where one is missing.
+    """
+    if name == "toy":
+        return {}
+    source = _source(name)
+    try:
+        parts = _read(source, _FILES["pipeline"])
+        encoders = [part for part in ("text_encoder", "text_encoder_2") if parts.get(part)]
+        configs = {
+            part: _read(source, f"{part}/config.json") for part in ("unet", "vae", *encoders)
+        }
+        return configs | {
+            part: {**configs[part], "_class_name": parts[part][1]} for part in encoders
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        if isinstance(error, MuralistError):
+            raise
+        raise ModelNotFound(f"{name!r} is no complete diffusers folder: {error}") from error
 
 
 def folder(name: str) -> Path:

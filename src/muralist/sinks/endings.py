@@ -74,11 +74,6 @@ def check_writable(path: str | Path, height: int = 1, width: int = 1) -> Path:
     return path
 
 
-def file_bytes(path: Path, height: int, width: int) -> int:
-    """About what a picture takes on the disk in a file of that ending."""
-    return round(_FORMATS[path.suffix.lower()].share * height * width * 3)
-
-
 def check_space(path: Path, needs: Iterable[tuple[Path, int]]) -> None:
     """`BadRequest` where a disk has clearly no room for so many bytes in these folders.
 
@@ -96,6 +91,11 @@ def check_space(path: Path, needs: Iterable[tuple[Path, int]]) -> None:
                 f"{path} takes about {_amount(needed)} of disk until it is written, and {folder}"
                 f" has {_amount(free)} free"
             )
+
+
+def file_bytes(path: Path, height: int, width: int) -> int:
+    """About what a detailed picture of that many pixels takes as a file, by its ending."""
+    return round(_FORMATS[path.suffix.lower()].share * height * width * 3)
 
 
 def save(pixels: np.ndarray, path: str | Path, settings: Mapping[str, Any]) -> Path:

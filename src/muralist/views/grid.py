@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from muralist.canvas import Size, View
 from muralist.errors import BadRequest
@@ -69,18 +70,11 @@ class Grid:
         wrap = self.wrap and q.canvas.width > width
         tops = self._starts(height, q.canvas.height)
         lefts = self._starts(width, q.canvas.width, wrap)
-        draws = torch.rand(len(tops), len(lefts), 2, generator=q.rng("jitter")).tolist()
-        return [
-            View(
-                self._nudged(top, height, q.canvas.height, down),
-                self._nudged(left, width, q.canvas.width, right, free=wrap),
-                height,
-                width,
-                wrap=wrap,
-            )
-            for top, row in zip(tops, draws, strict=True)
-            for left, (down, right) in zip(lefts, row, strict=True)
-        ]
+        draws = torch.rand(len(tops), len(lefts), 2, generator=q.rng("jitter")).double()
+        down = self._nudged(tops, height, q.canvas.height, draws[..., 0].T).T
+        right = self._nudged(lefts, width, q.canvas.width, draws[..., 1], free=wrap)
+        places = zip(down.flatten().tolist(), right.flatten().tolist(), strict=True)
+        return [View(top, left, height, width, 1, wrap) for top, left in places]
 
     def _starts(self, window: int, extent: int, wrap: bool = False) -> list[int]:
         if wrap:
@@ -88,11 +82,17 @@ class Grid:
         last = extent - window
         return [*range(0, last, self.stride), last]
 
-    def _nudged(self, at: int, window: int, extent: int, draw: float, free: bool = False) -> int:
-        """`draw` is uniform on [0, 1); every whole distance in reach is equally likely."""
+    def _nudged(
+        self, starts: list[int], window: int, extent: int, draws: Tensor, free: bool = False
+    ) -> Tensor:
+        """Each start, moved as the draws say: `... starts`, uniform on [0, 1).
+
+        Every whole distance in reach is equally likely.
+        """
+        at = torch.tensor(starts)
         before, after = at, extent - window - at
-        low = -self.jitter if free or after > 0 else 0
-        high = self.jitter if free or before > 0 else 0
+        low = torch.where((after > 0) | free, -self.jitter, 0)
+        high = torch.where((before > 0) | free, self.jitter, 0)
         if not (free or self.overhang):
-            low, high = max(low, -before), min(high, after)
-        return at + low + int(draw * (high - low + 1))
+            low, high = low.maximum(-before), high.minimum(after)
+        return at + low + (draws * (high - low + 1)).long()

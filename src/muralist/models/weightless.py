@@ -1,0 +1,87 @@
+"""Checkpoints without their weights: networks of the right shapes on tensors without data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+from muralist.models.architectures import ARCHITECTURES, Configs
+from muralist.models.base import Card, Model
+from muralist.models.cards import configs_of
+from muralist.models.sd import SD
+from muralist.models.sdxl import SDXL
+from muralist.query import Cond
+
+__all__ = ["Weightless", "weightless"]
+
+_TOKENS = 77  # of CLIP, however short the prompt
+
+
+@dataclass(frozen=True)
+class Weightless:
+    """A model whose tensors have shapes and no data, what it is asked with, and its networks."""
+
+    model: Model
+    cond: Cond
+    networks: Mapping[str, nn.Module]
+
+
+def weightless(model: Model | str, card: Card, dtype: torch.dtype) -> Weightless | None:
+    """A model as it would be once loaded in `dtype`; None of one that has no networks.
+
+    Of a hub id that is not in the local cache, only the configs are fetched.
+    """
+    configs = _configs(model)
+    if not configs:
+        return None
+    with torch.device("meta"):
+        networks = {name: _made(name, config) for name, config in configs.items()}
+        cond = _cond(configs["unet"], dtype)
+    for network in networks.values():
+        nn.Module.to(network, dtype)  # diffusers' own `to` warns of what is done when it loads
+    adapter = {"StableDiffusionPipeline": SD, "StableDiffusionXLPipeline": SDXL}[card.pipeline]
+    pipe = SimpleNamespace(**networks)
+    return Weightless(adapter(pipe, card, torch.device("meta")), cond, networks)
+
+
+def _configs(model: Model | str) -> Configs:
+    """The configs of a pipeline's networks, by their names."""
+    if isinstance(model, str):
+        return ARCHITECTURES[model] if model in ARCHITECTURES else configs_of(model)
+    parts = getattr(getattr(model, "pipe", None), "components", {})
+    names = ("unet", "vae", "text_encoder", "text_encoder_2")
+    found = {name: parts[name] for name in names if parts.get(name) is not None}
+    return {
+        name: {**_plain(network.config), "_class_name": type(network).__name__}
+        for name, network in found.items()
+    }
+
+
+def _plain(config: Any) -> Mapping[str, Any]:
+    """A config of diffusers is a mapping; one of transformers makes one."""
+    return config if isinstance(config, Mapping) else config.to_dict()
+
+
+def _made(name: str, config: Mapping[str, Any]) -> nn.Module:
+    import diffusers
+    import transformers
+
+    if name == "unet":
+        return diffusers.UNet2DConditionModel.from_config(dict(config))  # type: ignore
+    if name == "vae":
+        return diffusers.AutoencoderKL.from_config(dict(config))  # type: ignore
+    known = {key: value for key, value in config.items() if key != "_class_name"}
+    kind = getattr(transformers, config["_class_name"])
+    return kind(transformers.CLIPTextConfig(**known))
+
+
+def _cond(unet: Mapping[str, Any], dtype: torch.dtype) -> Cond:
+    embeds = torch.empty(1, _TOKENS, unet["cross_attention_dim"], dtype=dtype)
+    if unet.get("addition_embed_type") != "text_time":
+        return Cond(embeds)
+    size_and_crop = 6 * unet["addition_time_embed_dim"]
+    width = unet["projection_class_embeddings_input_dim"] - size_and_crop
+    return Cond(embeds, torch.empty(1, width, dtype=dtype))

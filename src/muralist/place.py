@@ -1,0 +1,31 @@
+"""Where canvases are kept: beside the model, in host memory, or on the disk, as their size asks."""
+
+from typing import Literal
+
+import psutil
+
+from muralist.models.blank import Blank
+from muralist.request import Request
+
+__all__ = ["canvas_bytes", "canvas_place"]
+
+_CANVASES = 15  # of float32, of the last stage, alive at once at most; a test counts them
+_ON_DEVICE = 1 << 30  # bytes of canvases that a device has room for beside a model
+
+
+def canvas_place(request: Request) -> Literal["device", "ram", "disk"]:
+    """As asked, or as the size asks.
+
+    That is the device as long as they are small beside the model, host memory as long as they
+    would fill no more than half of it, and the disk beyond that.
+    """
+    if request.canvas or canvas_bytes(request) <= _ON_DEVICE:
+        return request.canvas or "device"
+    return "ram" if canvas_bytes(request) <= psutil.virtual_memory().total / 2 else "disk"
+
+
+def canvas_bytes(request: Request) -> int:
+    """What all canvases take at most, with the results of earlier stages; a plan counts better."""
+    stages = request.method.stages(request.guided(Blank(request.card.native)), request.size)
+    *earlier, last = [stage.size.area for stage in stages]
+    return (_CANVASES * last + sum(earlier)) * request.card.channels * 4
