@@ -19,7 +19,7 @@ from muralist.models.blank import Call
 from muralist.query import Query
 from muralist.request import Request
 from muralist.stage import through_pixels
-from muralist.tiles import HALO, _sample, around
+from muralist.tiles import HALO, around, sample
 
 __all__ = ["Seconds", "calibrated"]
 
@@ -80,8 +80,9 @@ def calibrated(
     asked = list(request.method.stages(request.guided(model), request.size))
     through = [stage.begin is through_pixels for stage in asked]
     sizes = [stage.size for stage in asked]
-    decode = _decoding(request, model, clock)
-    encode = _encoding(request, model, clock) if any(through) else None
+    with model.upcast():
+        decode = _decoding(request, model, clock)
+        encode = _encoding(request, model, clock) if any(through) else None
     for number, pixels in enumerate(through):
         if pixels and encode:
             called[number] += decode(sizes[number - 1]) + encode(sizes[number])
@@ -124,7 +125,7 @@ class _PerCell(NamedTuple):
         tiles = tiles_of(self.card, size)
         cells = sum(_seen(tile, size).area for tile in tiles)
         if len(tiles) > 1:
-            sampled = sum(_seen(tile, size).area for tile in _sample(tiles))
+            sampled = sum(_seen(tile, size).area for tile in sample(tiles, size))
             cells += sampled * (self.norms + 1) / 2
         return self.seconds * cells
 

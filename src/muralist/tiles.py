@@ -1,7 +1,7 @@
 """What is too large to be computed at once, tile by tile: one picture's norms, soft borders."""
 
 import math
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
@@ -23,13 +23,15 @@ __all__ = [
     "Source",
     "Spread",
     "around",
+    "sample",
     "statistics",
     "tiled",
 ]
 
 HALO = 20  # cells seen around a tile: convolutions of SDXL's decoder reach 17, its encoder's 14
 FEATHER = 4  # cells around a tile in which it fades into its neighbours
-_SAMPLE = 16  # tiles at most in which statistics are counted
+_WINDOW = 32  # cells, along one side, of what statistics are counted in where tiles are too many
+_SAMPLE = 64  # such windows at most
 
 Network: TypeAlias = Callable[[Tensor], Tensor]  # a decoder, or an encoder
 Source: TypeAlias = Callable[[View], Tensor]  # what it sees of a canvas
@@ -122,20 +124,20 @@ def statistics(
     size: Size,
     spread: Spread = map,
 ) -> Generator[Counted, None, tuple[Statistics, ...]]:
-    """What each group norm of a network meets in a whole canvas, by its tiles or a sample of them.
+    """What each group norm of a network meets in a whole canvas, by its tiles or by a `sample`.
 
-    A norm can only be counted once those before it are known, so that the tiles are gone through
-    for each of them, up to it: half a network on average.
+    A norm can only be counted once those before it are known, so that all of them are gone through
+    for each, up to it: half a network on average.
     """
-    known, sample = (), _sample(tiles)
+    known, counted = (), sample(tiles, size)
     while True:
         moments: list[Moments] = []
-        orders = (_order(source, tile, tile, size) for tile in sample)
+        orders = (_order(source, tile, tile, size) for tile in counted)
         for met in spread(_Met(network, known), orders):
             if met is None:
                 return known
             moments.append(met)
-            yield Counted(len(known) + 1, len(moments), len(sample))
+            yield Counted(len(known) + 1, len(moments), len(counted))
         known = (*known, reduce(add, moments).statistics)
 
 
@@ -174,18 +176,35 @@ class _Met:
         return met_after(self.known, run, order.seen, order.part)
 
 
-def _sample(tiles: Sequence[View]) -> list[View]:
-    """Tiles that are spread over the canvas, `_SAMPLE` at most; all where they are few."""
-    tops, lefts = {tile.top for tile in tiles}, {tile.left for tile in tiles}
-    square = math.isqrt(_SAMPLE)
-    tops = _spread(tops, _SAMPLE // min(len(lefts), square))
-    lefts = _spread(lefts, _SAMPLE // len(tops))
-    return [tile for tile in tiles if tile.top in tops and tile.left in lefts]
+def sample(tiles: Sequence[View], size: Size) -> Sequence[View]:
+    """Where statistics are counted: in all tiles, or in windows where there is less to see of them.
+
+    Windows are no larger than tiles and spread over the canvas; where it is small, they are all of
+    it.
+    """
+    window = Size(min(tiles[0].height, _WINDOW), min(tiles[0].width, _WINDOW))
+    down, across = -(-size.height // window.height), -(-size.width // window.width)  # would be all
+    rows = min(max(round(math.sqrt(_SAMPLE * down / across)), 1), down)
+    columns = min(max(_SAMPLE // rows, 1), across)
+    rows = min(_SAMPLE // columns, down)
+    windows = [
+        View(top, left, height, width)
+        for top, height in _spread(size.height, rows, window.height)
+        for left, width in _spread(size.width, columns, window.width)
+    ]
+    return min(tiles, windows, key=lambda views: sum(_area(around(v, HALO, size)) for v in views))
 
 
-def _spread(places: Collection[int], most: int) -> Collection[int]:
-    ordered, count = sorted(places), min(len(places), most)
-    return {ordered[(2 * number + 1) * len(ordered) // (2 * count)] for number in range(count)}
+def _spread(extent: int, count: int, most: int) -> Iterator[tuple[int, int]]:
+    """Starts and lengths, at most so long, in the middle of equal parts."""
+    for number in range(count):
+        start, end = number * extent // count, (number + 1) * extent // count
+        length = min(most, end - start)
+        yield start + (end - start - length) // 2, length
+
+
+def _area(view: View) -> int:
+    return view.height * view.width
 
 
 def _done(start: int, length: int, extent: int) -> int:

@@ -21,7 +21,7 @@ from muralist.canvas import Size, View
 from muralist.codec import ModelCodec
 from muralist.decode import decode, decoded, tiles_of
 from muralist.models import Toy
-from muralist.tiles import HALO, around, tiled
+from muralist.tiles import HALO, around, sample, tiled
 from tests.conftest import DATA
 from tests.laws.parts import Watched, counted, events, normal, toy_request
 
@@ -249,8 +249,6 @@ CASES = {
     "shapes": ("shapes", drawn, Size(64, 64), 1, 0.001),
     "shapes, ragged": ("shapes", drawn, Size(47, 83), 1, 0.001),
     "shapes, a cell left over": ("shapes", drawn, Size(41, 81), 1, 0.001),
-    # more tiles than statistics are counted in
-    "shapes, a sample": ("shapes", drawn, Size(90, 110), 4, 0.3),
     # a tile's attention, with weights that say nothing, sees the tile alone
     "random weights": ("tiny_sdxl", noisy, Size(48, 48), 35, 1.2),
     "random weights, ragged": ("tiny_sdxl", noisy, Size(45, 61), 35, 1.2),
@@ -286,6 +284,43 @@ def test_tiles_are_the_whole_within_a_stated_error(case, monkeypatch):
     assert average <= mean
     assert line <= 6, "no row and no column is darker or lighter"
     assert abs(seams - 1) <= 0.02
+
+
+def test_statistics_of_a_sample_are_nearly_those_of_the_whole(shapes, monkeypatch):
+    """Of 25 windows of 20x20 cells: half of the canvas."""
+    monkeypatch.setattr(tiles_module, "_SAMPLE", 25)
+    largest, average, line, seams = differences(shapes, drawn(shapes, Size(130, 150)), monkeypatch)
+    assert largest <= 6
+    assert average <= 1.5
+    assert line <= 4
+    assert abs(seams - 1) <= 0.02
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(height=st.integers(1, 3000), width=st.integers(1, 3000), side=st.integers(20, 400))
+def test_a_sample_is_spread_over_the_canvas_and_costs_less_than_all_tiles(height, width, side):
+    size = Size(height, width)
+    tiles = [
+        View(top, left, min(side, height - top), min(side, width - left))
+        for top in range(0, height, side)
+        for left in range(0, width, side)
+    ]
+    views = sample(tiles, size)
+    if views is tiles:
+        return
+    assert seen_by(views, size) < seen_by(tiles, size)
+    assert len(views) <= 64
+    times = counted(size, views)
+    assert times.max() == 1
+    if height <= 256 and width <= 256:
+        assert times.min() == 1, "a small canvas is counted in full"
+    quarters = times[: height // 2], times[height // 2 :], times[:, : width // 2]
+    assert all(part.sum() for part in quarters if min(part.shape) >= 64)
+
+
+def seen_by(views, size):
+    seen = [around(view, HALO, size) for view in views]
+    return sum(view.height * view.width for view in seen)
 
 
 def uncounted(*_):
