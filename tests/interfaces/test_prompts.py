@@ -121,6 +121,17 @@ def test_a_stop_in_the_middle_loses_nothing(run, monkeypatch, torn):
     assert not list(Path("d").glob("*.job"))
 
 
+def test_workers_paint_whole_pictures(run):
+    file = asked(*"abcd")
+    assert run("paint", "--prompts", file, "--out", "d", *TOY, "--workers", "2")[0] == 0
+    assert run("paint", "--prompts", file, "--out", "alone", *TOY)[0] == 0
+    for name in ("0001.png", "0002.png", "0003.png", "0004.png"):
+        assert pixels_of(Path("d", name)) == pixels_of(Path("alone", name))
+        assert read_settings(Path("d", name)) == read_settings(Path("alone", name))
+    assert sorted(one["line"] for one in results()) == [1, 2, 3, 4]
+    assert all(one["painted"] for one in results())
+
+
 def test_one_that_fails_leaves_the_others_alone_and_is_tried_again(run, monkeypatch):
     command = ("paint", "--prompts", asked("a", "b", "c"), "--out", "d", *TOY)
     generate = series.generate

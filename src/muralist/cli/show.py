@@ -331,7 +331,8 @@ def _plan_in_lines(request: Request, cost: Plan) -> Iterator[str]:
     )
     yield f"  canvases: {_amounts(vars(cost.canvases))}"
     yield f"  device: {_amount(cost.device_bytes)} ({_amounts(device)})"
-    yield f"  host memory: {_amount(cost.host_bytes)} ({_amounts(cost.host)}), and the libraries"
+    host = f"{_amount(cost.host_bytes)} ({_amounts(cost.host)}), and " if cost.host else ""
+    yield f"  host memory: {host}the libraries"
     yield f"  disk: {_amount(cost.disk_bytes)} ({_amounts(cost.disk)})"
     if cost.seconds:
         yield (
