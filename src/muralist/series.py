@@ -16,6 +16,7 @@ from muralist.events import Finished
 from muralist.generation import generate
 from muralist.job import Job
 from muralist.models import load
+from muralist.models.quiet import quiet
 from muralist.request import Request
 from muralist.sinks import read_settings
 
@@ -122,6 +123,7 @@ def job_of(picture: Path) -> Path:
 
 @lru_cache(maxsize=1)  # one checkpoint at a time
 def _model(name: str, device: torch.device | None, dtype: torch.dtype | None) -> Any:
+    quiet()  # the bar is of pictures
     return load(name, device=device, dtype=dtype)
 
 

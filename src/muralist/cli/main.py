@@ -299,7 +299,6 @@ def _paint_many(
         painting.job(picture)
     missing = still_wanted(pictures, out)
     out.mkdir(parents=True, exist_ok=True)
-    _quiet_bars()
     try:
         with hired(**hands, device=place or best_device(), needed=painting) as crew:
             results = (result for _, result in crew.completed(painting, missing))
@@ -468,9 +467,10 @@ def info(
 
 def _loaded(request: "Request", device: str | None, dtype: str | None) -> "Request":
     from muralist.models import best_device, load
+    from muralist.models.quiet import quiet
     from muralist.run import check_workers
 
-    _quiet_bars()
+    quiet()
     place, kind = _kinds(device, dtype)
     check_workers(request.workers, request.ray, place or best_device())
     return replace(request, model=load(str(request.model), device=place, dtype=kind))
@@ -524,14 +524,6 @@ def _stop(reason: object, code: int) -> NoReturn:
     sentence = " ".join(str(reason).split())
     print(f"muralist: {sentence}", file=sys.stderr)
     sys.exit(code)
-
-
-def _quiet_bars() -> None:
-    import diffusers.utils.logging
-    import transformers.utils.logging
-
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
 
 
 def _quiet_libraries() -> None:

@@ -7,6 +7,7 @@ import torch
 
 from muralist.errors import UnsupportedModel
 from muralist.models.base import Card, Model
+from muralist.models.quiet import quiet
 
 __all__ = ["by_name"]
 
@@ -28,11 +29,7 @@ def by_name(model: Model, dtype: torch.dtype, loaded: bool) -> tuple[Callable[..
 @cache
 def _resident(name: str, device: torch.device, dtype: torch.dtype) -> Model:
     """The one copy of a model in a process that was sent it."""
-    import diffusers.utils.logging
-    import transformers.utils.logging
-
     from muralist.models import load
 
-    diffusers.utils.logging.disable_progress_bar()  # the terminal is somebody else's
-    transformers.utils.logging.disable_progress_bar()
+    quiet()  # the terminal is somebody else's
     return load(name, device=device, dtype=dtype)

@@ -12,6 +12,7 @@ from multiprocessing.connection import wait as first_of
 from queue import SimpleQueue
 
 import torch
+from tqdm import tqdm
 
 from muralist.errors import BadRequest
 from muralist.run.task import Bench, Result, Task
@@ -95,6 +96,7 @@ class Processes:
 
 def _work(stream: socket.socket, device: torch.device, threads: int) -> None:
     """A worker's life."""
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a process that is killed leaks
     torch.set_num_threads(threads)
     if device.type == "cuda":
         torch.cuda.set_device(device)
