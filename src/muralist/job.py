@@ -23,7 +23,7 @@ from muralist.errors import BadRequest
 from muralist.request import Request
 from muralist.version import __version__
 
-__all__ = ["Canvas", "Job", "Unkept", "reached"]
+__all__ = ["Canvas", "Job", "Unkept", "locked", "reached"]
 
 _FORMAT = 1  # of the files below
 _REQUEST, _CANVAS, _STAGE = "job.json", "canvas.safetensors", "stage-{}.safetensors"
@@ -120,7 +120,7 @@ class Job:
         known = {"format": _FORMAT, "muralist": __version__, "request": self._asked}
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._lock = _locked(self.folder / _LOCK)
+            self._lock = locked(self.folder / _LOCK)
             with _settled(self.folder / _REQUEST) as unfinished:
                 unfinished.write_text(json.dumps({**known, "told": self.told}, indent=1))
         except OSError:
@@ -160,6 +160,14 @@ class Job:
         if not whole or not isinstance(told, dict):
             raise BadRequest(f"{path} holds no request")
         return content
+
+    def check_dtype(self, dtype: str | None) -> None:
+        """Raises `BadRequest` where it was begun in another, as far as it was told."""
+        if self.begun and self.told.get("dtype") != dtype:
+            before = self.told.get("dtype") or "none"
+            raise BadRequest(
+                f"{self.folder} was begun with --dtype {before}; go on so, or remove it"
+            )
 
     def reached(self) -> tuple[int, int]:
         """How many stages are finished, and how many steps of the next."""
@@ -221,7 +229,7 @@ def _check_free(folder: Path) -> None:
         raise BadRequest(f"{folder} cannot be written: {there} is no folder that can")
 
 
-def _locked(path: Path) -> IO[str]:
+def locked(path: Path) -> IO[str]:
     """An open file that no other process has open so; given back when it is closed, or killed."""
     file = path.open("w")
     if fcntl is not None:

@@ -57,6 +57,8 @@ def canvases(request: Request) -> Canvases:
         width=request.size.width,
         method=_Rehearsed(request, _kinds(request, last), held),
         canvas="device",
+        workers=None,
+        ray=None,
     )
     with held, _Finite():
         for event in generate(blank, noise=lambda _, shape: torch.empty(shape, device=_META)):

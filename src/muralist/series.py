@@ -3,9 +3,10 @@
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,18 +14,20 @@ import torch
 
 from muralist.errors import BadRequest
 from muralist.events import Finished
-from muralist.generation import generate
-from muralist.job import Job
+from muralist.generation import PromptTooLong, generate
+from muralist.job import Job, locked
 from muralist.models import load
 from muralist.models.quiet import quiet
 from muralist.request import Request
 from muralist.sinks import read_settings
 
-__all__ = ["RESULTS", "Painting", "Result", "Wanted", "job_of", "still_wanted"]
+__all__ = ["RESULTS", "Painting", "Result", "Wanted", "alone", "job_of", "still_wanted"]
 
 RESULTS = "results.jsonl"
 
 Result: TypeAlias = dict[str, Any]
+
+_MODELS: dict[Any, Any] = {}  # of this process
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,20 @@ class Painting:
     def __call__(self, wanted: Wanted) -> Result:
         began = time.monotonic()
         try:
-            self._paint(wanted)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", PromptTooLong)
+                self._paint(wanted)
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             result = wanted.result(painted=False, error=reason)
         else:
-            result = wanted.result(painted=True, seconds=round(time.monotonic() - began, 3))
-        with (wanted.out.parent / RESULTS).open("ab", buffering=0) as file:
+            told = [str(each.message) for each in caught if each.category is PromptTooLong]
+            words = {"warning": told[0]} if told else {}
+            seconds = round(time.monotonic() - began, 3)
+            result = wanted.result(painted=True, seconds=seconds, **words)
+        with (wanted.out.parent / RESULTS).open("ab") as file:
             file.write(_line(result))  # in one piece: others write there, too
+            file.flush()
             os.fsync(file.fileno())
         return result
 
@@ -95,8 +104,16 @@ class Painting:
 
     def job(self, wanted: Wanted) -> Job:
         """Where the picture is taken up from; `BadRequest` where another one's is."""
-        told = {**self.told, "out": str(wanted.out.absolute())}
-        return Job(job_of(wanted.out), wanted.request, told)
+        job = Job(job_of(wanted.out), wanted.request)
+        job.check_dtype(self.told.get("dtype"))
+        job.told = {**self.told, "out": str(wanted.out.absolute())}
+        return job
+
+    def tidy(self, pictures: Sequence[Wanted]) -> None:
+        """Removes what a kill has left of the jobs of pictures that are there."""
+        for picture in pictures:
+            if picture.done and (job := self.job(picture)).begun:
+                job.remove()
 
 
 def still_wanted(pictures: Sequence[Wanted], folder: Path) -> list[Wanted]:
@@ -111,7 +128,7 @@ def still_wanted(pictures: Sequence[Wanted], folder: Path) -> list[Wanted]:
             known[picture.out.name] = (
                 before if before.get("painted") else picture.result(painted=True)
             )
-    if known:
+    if known or (folder / RESULTS).exists():
         _rewrite(folder / RESULTS, known.values())
     return [picture for picture in pictures if picture.out.name not in known]
 
@@ -121,10 +138,23 @@ def job_of(picture: Path) -> Path:
     return picture.with_name(f"{picture.name}.job")
 
 
-@lru_cache(maxsize=1)  # one checkpoint at a time
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keeps others away who would paint into the same folder; `BadRequest` where one is at it."""
+    lock = folder / ".lock"
+    with locked(lock):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
 def _model(name: str, device: torch.device | None, dtype: torch.dtype | None) -> Any:
-    quiet()  # the bar is of pictures
-    return load(name, device=device, dtype=dtype)
+    if (name, device, dtype) not in _MODELS:
+        _MODELS.clear()  # one checkpoint at a time
+        quiet()  # the bar is of pictures
+        _MODELS[name, device, dtype] = load(name, device=device, dtype=dtype)
+    return _MODELS[name, device, dtype]
 
 
 def _line(result: Result) -> bytes:

@@ -33,8 +33,8 @@ def mapped(*shape: int, folder: str | Path | None = None, dtype: torch.dtype) ->
                 Path(name).unlink()
             reserve(file, canvas.nbytes)
     except (OSError, RuntimeError) as error:
-        size, reason = count * dtype.itemsize / (1 << 30), getattr(error, "strerror", None) or error
-        raise OSError(f"{there} cannot hold {size:.1f} GiB of canvas: {reason}") from error
+        size, reason = count * dtype.itemsize / (1 << 20), getattr(error, "strerror", None) or error
+        raise OSError(f"{there} cannot hold {size:,.1f} MiB of canvas: {reason}") from error
     return canvas.view(shape)
 
 
@@ -57,7 +57,7 @@ def copied(tensor: Tensor, like: Tensor) -> Tensor:
 def strips(canvas: Tensor, step: int = 1) -> list[slice]:
     """The rows of a canvas `... H W`, in order: as few strips as have at most `STRIP` bytes.
 
-    Each begins at a multiple of `step` rows, and has at least as many.
+    Each begins at a multiple of `step` rows.
     """
     height = canvas.shape[-2]
     rows = max(STRIP * height // canvas.nbytes // step, 1) * step

@@ -1,6 +1,12 @@
 """Files of prompts, on the toy model: what becomes of each line, whatever happens to the others."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -132,6 +138,29 @@ def test_workers_paint_whole_pictures(run):
     assert all(one["painted"] for one in results())
 
 
+def test_workers_that_are_stopped_write_down_what_they_have(tmp_path):
+    """Ctrl-C goes to all processes of a terminal, and this one stops the other."""
+    asked("a", "b")
+    settings = ("--model", "toy", "--size", "96x96", "--method", "pixelsmith", "--steps", "900")
+    command = ("paint", "--prompts", "p.jsonl", "--out", "d", *settings, "--workers", "2")
+    with subprocess.Popen(
+        [sys.executable, "-m", "muralist", *command],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        begun = [Path(f"d/000{number}.png.job/stage-1.safetensors") for number in (1, 2)]
+        while not all(path.exists() for path in begun):
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(0.3)  # a few steps
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+    jobs = sorted(Path("d").iterdir())
+    assert [path.name for path in jobs] == ["0001.png.job", "0002.png.job"]
+    assert all((path / "canvas.safetensors").exists() for path in jobs)
+
+
 def test_one_that_fails_leaves_the_others_alone_and_is_tried_again(run, monkeypatch):
     command = ("paint", "--prompts", asked("a", "b", "c"), "--out", "d", *TOY)
     generate = series.generate
@@ -158,6 +187,39 @@ def test_one_that_fails_leaves_the_others_alone_and_is_tried_again(run, monkeypa
         (2, True),
         (3, True),
     ]
+
+
+def test_a_line_that_was_cut_off_and_lines_of_what_failed_do_not_stay(run, monkeypatch):
+    Path("d").mkdir()
+    Path("d/results.jsonl").write_text('{"line": 1, "out": "0001.png", "painted": false}\n{"li')
+    assert run("paint", "--prompts", asked("a", "b"), "--out", "d", *TOY)[0] == 0
+    assert [(one["line"], one["painted"]) for one in results()] == [(1, True), (2, True)]
+
+
+def test_two_runs_do_not_paint_into_one_folder(run):
+    Path("d").mkdir()
+    with series.alone(Path("d")):
+        code, _, err = run("paint", "--prompts", asked("a"), "--out", "d", *TOY)
+    assert (code, "d is being painted by another process" in err) == (2, True)
+    assert run("paint", "--prompts", asked("a"), "--out", "d", *TOY)[0] == 0
+    assert sorted(path.name for path in Path("d").iterdir()) == ["0001.png", "results.jsonl"]
+
+
+def test_jobs_go_with_their_pictures_and_on_in_their_dtype(run):
+    command = ("paint", "--prompts", asked("a"), "--out", "d", *TOY)
+    run(*command, "--keep")
+    code, _, err = run(*command, "--dtype", "float16")
+    assert (code, "0001.png.job was begun with --dtype none" in err) == (2, True)
+    run(*command)
+    assert not Path("d/0001.png.job").exists()
+
+
+def test_what_a_prompt_had_no_room_for_is_told(run):
+    long = " ".join(["red"] * 200)
+    line = {"prompt": long, "model": "shapes", "size": "128x128", "steps": 1}
+    code, _, err = run("paint", "--prompts", asked(line), "--out", "d")
+    assert (code, "0001.png: the prompt is too long" in err) == (0, True)
+    assert "too long" in results()[0]["warning"]
 
 
 def test_lines_of_other_pictures_in_the_folder_stay(run):
@@ -189,6 +251,10 @@ def test_lines_of_other_pictures_in_the_folder_stay(run):
         ('"a"\n{"prompt": "b", "out": "0001.png"}', "line 2: 0001.png is taken by line 1"),
         ('{"prompt": "a", "guidance_interval": 3}', "line 1: guidance_interval is 3"),
         ('{"prompt": "a", "batch_size": 0}', "line 1: batch_size is 0"),
+        ('{"prompt": "a", "workers": 2}', "line 1: there is no setting 'workers'"),
+        ('{"prompt": "a", "out": "\\ud800.png"}', "line 1: out is "),
+        ('{"prompt": "a", "out": "a\\u0000.png"}', "line 1: out is "),
+        ("[" * 5000, "line 1: this is no JSON"),
     ],
 )
 def test_a_line_that_cannot_be_painted_is_told_before_anything_is(run, monkeypatch, text, sentence):

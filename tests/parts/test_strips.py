@@ -71,7 +71,7 @@ def test_a_full_disk_is_an_error_that_says_so(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("muralist.strips.reserve", full)
-    with pytest.raises(OSError, match=r"cannot hold 2\.0 GiB of canvas: No space left"):
+    with pytest.raises(OSError, match=r"cannot hold 2,048\.0 MiB of canvas: No space left"):
         mapped(1, 4, 1 << 27, folder=tmp_path, dtype=torch.float32)
     assert list(tmp_path.iterdir()) == []
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -190,9 +191,7 @@ def paint(
             check_writable(folder / "stage-1.png")
     places = _absolute(out=target, stages=stages, explain=explain)
     kept = Job(job or job_of(target), request)
-    if kept.begun and kept.told.get("dtype") != dtype:
-        before = kept.told.get("dtype") or "none"
-        raise BadRequest(f"{kept.folder} was begun with --dtype {before}; go on so, or remove it")
+    kept.check_dtype(dtype)
     kept.told = {**places, **told, **hands}
     _paint(kept, request, target, keep, json)
 
@@ -222,6 +221,8 @@ def resume(
     given = {**limits, "device": device, "dtype": dtype}
     given = {name: value for name, value in given.items() if value is not None}
     told = {**dict.fromkeys(limits), "batch_size": 16, **content["told"], **given}
+    if told["ray"] == "none":
+        told["ray"] = None
     limits = {name: told[name] for name in limits}
     request = Request(**Request.arguments(content["request"]), **limits)
     target = _target(Path(told["out"]), request)
@@ -280,11 +281,11 @@ def _paint_many(
     as_json: bool,
 ) -> None:
     """Paints every picture of a file into a folder, those that are there already left out."""
-    from muralist.cli import show
+    from muralist.cli import disk, show
     from muralist.cli.prompts import wanted
     from muralist.models import best_device
     from muralist.run import check_workers, hired
-    from muralist.series import RESULTS, Painting, still_wanted
+    from muralist.series import RESULTS, Painting, alone, still_wanted
 
     if out is None:
         raise BadRequest("there is no --out; a folder for the pictures is needed")
@@ -296,12 +297,19 @@ def _paint_many(
     painting = Painting(place, kind, keep, told)
     for picture in pictures:
         _target(picture.out, picture.request)
-        painting.job(picture)
-    missing = still_wanted(pictures, out)
+        job = painting.job(picture)
+        if not picture.done:
+            disk.check(picture.request, picture.out, show.Folders(), job.folder)
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with hired(**hands, device=place or best_device(), needed=painting) as crew:
-            results = (result for _, result in crew.completed(painting, missing))
+        with alone(out), ExitStack() as stack:
+            missing, results = still_wanted(pictures, out), iter(())
+            if not keep:
+                painting.tidy(pictures)
+            if missing:
+                hiring = hired(**hands, device=place or best_device(), needed=painting)
+                crew = stack.enter_context(hiring)
+                results = (result for _, result in crew.completed(painting, missing))
             if as_json:
                 failed = show.many_lines(results)
             else:

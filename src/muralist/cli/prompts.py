@@ -16,7 +16,9 @@ from muralist.suggest import did_you_mean
 __all__ = ["wanted"]
 
 _SHORT = {"steps": "num_inference_steps"}
-_KNOWN = [field.name for field in fields(Request)] + ["out", "size", *_SHORT]
+_HANDS = ("workers", "ray")  # of all pictures together
+_KNOWN = [each.name for each in fields(Request) if each.name not in _HANDS]
+_KNOWN += ["out", "size", *_SHORT]
 
 
 def wanted(
@@ -37,7 +39,7 @@ def wanted(
         try:
             known = _read(line)
             name = known.pop("out", None) or f"{number:04}.png"
-            if not isinstance(name, str) or Path(name).name != name or name.startswith("."):
+            if not _names_a_file(name):
                 raise BadRequest(f"out is {name!r}; the name of a file is needed, without a folder")
             if name in lines:
                 raise BadRequest(f"{name} is taken by line {lines[name]}")
@@ -49,6 +51,12 @@ def wanted(
     if not found:
         raise BadRequest(f"{file} holds no prompts; a JSON object a line is needed")
     return found
+
+
+def _names_a_file(name: object) -> bool:
+    if not isinstance(name, str) or not name.isprintable():
+        return False
+    return Path(name).name == name and not name.startswith(".")
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
@@ -63,7 +71,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 def _read(line: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest(f"this is no JSON: {error}") from error
     known = {"prompt": value} if isinstance(value, str) else value
     if not isinstance(known, dict) or not isinstance(known.get("prompt"), str):

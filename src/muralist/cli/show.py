@@ -169,9 +169,9 @@ def many(results: Iterable[Result], folder: Path, there: int, count: int) -> int
         task = bar.add_task(f"{there} of {count} pictures", total=count, completed=there)
         for done, result in enumerate(results, start=there + 1):
             bar.update(task, description=f"{done} of {count} pictures", advance=1)
-            if not result["painted"]:
-                failed += 1
-                words = f"{result['out']}: {result['error']}"
+            failed += not result["painted"]
+            if words := result.get("error") or result.get("warning"):
+                words = f"{result['out']}: {words}"
                 console.print(words, markup=False, highlight=False, soft_wrap=True)
     print(f"{folder}: {count - failed} of {count} pictures, {there} of them from before")
     return failed

@@ -40,7 +40,8 @@ class Shuffled:
     def order(self, x: Tensor, canvas: Size, q: Query) -> Tensor:
         """A permutation of the samples of each cell, for each channel: `C k^2 h w`."""
         shape = (self.k**2, canvas.height // self.k, canvas.width // self.k)
-        order = blank(x, x.shape[1], *shape, dtype=torch.int16)
+        kind = torch.int16 if self.k**2 < 2**15 else torch.int32
+        order = blank(x, x.shape[1], *shape, dtype=kind)
         if x.is_meta:  # a plan, for which drawing would be the only work
             return order
         rng, draws = q.rng("shuffle"), blank(x, *shape, dtype=torch.float32).cpu()

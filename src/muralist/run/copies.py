@@ -81,8 +81,9 @@ class Pinned:
         )
         pairs = zip(there, estimate, strict=True)
         copied = Estimate(*(to.copy_(each, non_blocking=True) for to, each in pairs))
-        ready = torch.Event("cuda")
-        ready.record()
+        device = estimate.x.device
+        ready = torch.Event(device)
+        ready.record(torch.cuda.current_stream(device))  # of another device it would come early
         return Answer(copied, rows, ready)
 
 

@@ -57,7 +57,7 @@ class Crew:
     What is mapped travels to a worker and its answers back; the function, which has to be
     picklable, travels once to each worker, as long as it is an equal one, and so does every large
     tensor in it, for as long as it lives here. With `here` this process is one of the hands, and
-    takes an order once the others have two each. What a worker that dies has left undone is done
+    takes an order once the others have one each. What a worker that dies has left undone is done
     again by the others.
 
     Whatever a function raises is raised here. Raises `WorkersLost` when nobody is left, and

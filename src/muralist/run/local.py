@@ -71,7 +71,8 @@ class Batches:
         for answer in _later(spread(ask, batches()), ways.ahead):
             some = asked.popleft()
             self._learn(len(some), answer.rows)
-            yield from zip(some, answer.settled().split(1), strict=True)
+            settled = Estimate(*(each.to(x.device) for each in answer.settled()))
+            yield from zip(some, settled.split(1), strict=True)
 
     def _cut(self, views: Sequence[View]) -> Iterator[Sequence[View]]:
         """Even ones: fewer shapes to compute, and nobody waits long for another."""

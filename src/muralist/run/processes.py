@@ -5,6 +5,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context, resource_tracker
@@ -20,6 +21,9 @@ from muralist.run.wire import Bytes, Packed, packed, unpacked
 
 __all__ = ["Processes", "devices"]
 
+_SHARE = 4  # processes for a processor, at most
+_GRACE = 10.0  # seconds in which a worker writes down what it has
+
 
 def devices(count: int, own: torch.device) -> list[torch.device]:
     """Where `count` processes compute, this one, which has its model on `own`, first.
@@ -27,6 +31,12 @@ def devices(count: int, own: torch.device) -> list[torch.device]:
     Raises `BadRequest` where there are not so many.
     """
     if own.type == "cpu":
+        processors = os.cpu_count() or 1
+        if count > _SHARE * processors:
+            raise BadRequest(
+                f"workers is {count}; this machine has {processors} processors, and"
+                f" {_SHARE * processors} are the most that may share them"
+            )
         return [own] * count
     there = torch.cuda.device_count() if own.type == "cuda" else 1
     if count > there:
@@ -34,7 +44,8 @@ def devices(count: int, own: torch.device) -> list[torch.device]:
             f"workers is {count}; every worker takes a device of its own, and this machine has"
             f" {there} ({own.type})"
         )
-    mine = own.index or 0
+    current = torch.cuda.current_device() if torch.cuda.is_initialized() else 0
+    mine = current if own.index is None else own.index
     return [torch.device(own.type, at) for at in (mine, *(set(range(there)) - {mine}))][:count]
 
 
@@ -90,12 +101,16 @@ class Processes:
                 stream.close()
         for process in self.processes:
             process.terminate()  # it may still be importing, and deaf to the end of its stream
+        for process in self.processes:
+            process.join(_GRACE + 2)
+            process.kill()
             process.join()
         torch.set_num_threads(self._threads)
 
 
 def _work(stream: socket.socket, device: torch.device, threads: int) -> None:
     """A worker's life."""
+    signal.signal(signal.SIGTERM, _leave)
     tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a process that is killed leaks
     torch.set_num_threads(threads)
     if device.type == "cuda":
@@ -114,7 +129,15 @@ def _receive(stream: socket.socket, tasks: "SimpleQueue[Packed]") -> None:
     with suppress(EOFError, OSError):
         while True:
             tasks.put(_received(stream))
-    os._exit(0)  # in the midst of work, too: nobody is there for whom it would be
+    os.kill(os.getpid(), signal.SIGTERM)  # in the midst of work, too: nobody waits for it
+    time.sleep(_GRACE)
+    os._exit(0)
+
+
+def _leave(*_: object) -> None:
+    """Ends the work as an error would: what is kept of it is written down."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit
 
 
 @contextmanager
