@@ -237,7 +237,10 @@ def test_more_workers_than_devices_are_refused(monkeypatch):
     for count, kind, there in ((3, "cuda", 2), (2, "mps", 1)):
         with pytest.raises(BadRequest, match=f"workers is {count}; .* has {there}"):
             check_workers(count, None, torch.device(kind))
-    check_workers(64, None, CPU)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    check_workers(8, None, CPU)
+    with pytest.raises(BadRequest, match="workers is 9; this machine has 2 processors, and 8 are"):
+        check_workers(9, None, CPU)
 
 
 def test_zero_workers_are_refused():
