@@ -9,7 +9,7 @@ from muralist.request import Request
 
 __all__ = ["canvas_bytes", "canvas_place"]
 
-_CANVASES = 12  # of float32, of the last stage, alive at once at most; a test counts them
+_CANVASES = 15  # of float32, of the last stage, alive at once at most; a test counts them
 _ON_DEVICE = 1 << 30  # bytes of canvases that a device has room for beside a model
 
 
