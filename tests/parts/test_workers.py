@@ -206,7 +206,11 @@ def test_a_process_that_is_killed_is_replaced_by_the_others(crew, caplog):
 
 
 def test_where_all_others_die_this_process_does_it_all(crew):
-    assert list(crew.map(fatal, range(20))) == [number**2 for number in range(20)]
+    for _ in range(600):  # this process may be done before a death is heard of
+        assert list(crew.map(fatal, range(20))) == [number**2 for number in range(20)]
+        if len(crew) == 1:
+            break
+        time.sleep(0.1)
     assert len(crew) == 1
 
 
