@@ -41,7 +41,7 @@ def diffuse(
     for step in steps:
         estimate = denoise(x, replace(question, step=step))
         x, memory = solver(estimate, step, memory)
-        if not all(bool(extreme.isfinite()) for extreme in torch.aminmax(x)):  # NaN is both
+        if not bool(torch.stack(torch.aminmax(x)).isfinite().all()):  # NaN is both
             raise NotFinite(
                 f"stage {question.stage} turned into NaN at step {step.index + 1} of {step.count};"
                 " in float16 this is most often an overflow: try bfloat16 or float32"

@@ -144,7 +144,7 @@ def test_a_single_view_is_asked_here():
     def unreachable(function, orders):
         raise AssertionError("it was spread")
 
-    run_of(Batches(16, CPU, unreachable, 4), views=1)
+    assert len(run_of(Batches(16, CPU, unreachable, 4), views=1)) == 1
 
 
 def run_of(batches, views=12):

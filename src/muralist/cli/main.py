@@ -56,7 +56,8 @@ Canvas = Annotated[
 ]
 Workers = Annotated[int, Parameter(help="processes that share the views of each step, one per GPU")]
 Ray = Annotated[
-    str, Parameter(help="a Ray cluster that shares them: auto, HOST:PORT, or local for a new one")
+    str,
+    Parameter(help="a Ray cluster that shares them: auto, HOST:PORT, local for a new one, or none"),
 ]
 Device = Annotated[str, Parameter(help="cuda, mps or cpu; the best if unset")]
 Dtype = Annotated[
@@ -174,7 +175,7 @@ def paint(
     }
     liked = typed.liked(like)
     told = {"device": device, "dtype": dtype, "batch_size": batch_size, "canvas": canvas}
-    hands = {"workers": workers, "ray": ray}
+    hands = {"workers": workers, "ray": None if ray == "none" else ray}
     if prompts is not None:
         alone = {"a prompt": prompt, "--stages": stages, "--explain": explain, "--job": job}
         for name, value in alone.items():
