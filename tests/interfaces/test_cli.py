@@ -29,24 +29,6 @@ def pixels_of(path: str | Path) -> bytes:
 TOY = ("--model", "toy", "--size", "48x32", "--steps", "4")
 
 
-@pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def run(capsys):
-    """Runs a command line: (exit code, what it printed, what it said on stderr)."""
-
-    def running(*arguments: str | Path) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as exit_:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return int(exit_.value.code or 0), printed.out, printed.err
-
-    return running
-
-
 def test_paint_writes_a_picture_of_the_size_asked_for(run):
     code, out, _ = run("paint", "a sea", *TOY, "--out", "sea.png")
     assert code == 0

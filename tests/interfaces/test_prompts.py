@@ -13,28 +13,9 @@ import pytest
 from PIL import Image
 
 from muralist import NotFinite, Ticked, series
-from muralist.cli import main
 from muralist.sinks import read_settings
 
 TOY = ("--model", "toy", "--size", "48x32", "--steps", "4")
-
-
-@pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def run(capsys):
-    """Runs a command line: (exit code, what it printed, what it said on stderr)."""
-
-    def running(*arguments: str | Path) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as exit_:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return int(exit_.value.code or 0), printed.out, printed.err
-
-    return running
 
 
 def asked(*lines: object, text: str | None = None) -> str:
