@@ -44,6 +44,7 @@ from muralist.sinks import unpainted
 from muralist.solve import Memory
 from muralist.stage import Method, Stage
 from muralist.strips import blank, cellwise, copied, mapped
+from muralist.suggest import did_you_mean
 from muralist.version import __version__
 
 __all__ = ["Noise", "PromptTooLong", "generate", "paint"]
@@ -346,28 +347,7 @@ def paint(
 def paint(
     model: Model | str = "shapes",
     prompt: str | list[str] | tuple[str, ...] = "",
-    *,
-    negative_prompt: str | list[str] | tuple[str, ...] | None = None,
-    height: int | None = None,
-    width: int | None = None,
-    method: Method | str | None = None,
-    num_inference_steps: int | None = None,
-    guidance_scale: float | None = None,
-    guidance_rescale: float = 0.0,
-    guidance_interval: tuple[float, float] = (0.0, 1.0),
-    pag_scale: float = 0.0,
-    solver: Literal["ddim", "euler", "dpmpp2m"] | None = None,
-    seed: int | None = None,
-    generator: torch.Generator | None = None,
-    latents: Tensor | None = None,
-    noise: Noise | None = None,
-    batch_size: int = 16,
-    canvas: Literal["device", "ram", "disk"] | None = None,
-    workers: int | None = None,
-    ray: str | None = None,
-    job: str | Path | None = None,
-    spool: str | Path | None = None,
-    callback: Callable[[Event], Any] | None = None,
+    **settings: Unpack[PaintSettings],
 ) -> Picture | list[Picture]:
     """Paints one picture; or one for each of several prompts, with seeds that count up.
 
@@ -380,51 +360,45 @@ def paint(
     standard normal, of the first stage) and `noise(purpose, shape)` replace what the seed would
     draw. `job` is a folder from which the run is taken up when it is asked for again. `spool` is
     the folder for pixels beyond 512 MiB and for canvases on the disk, the system's for temporary
-    files if unset. `callback` gets every event as it happens.
+    files if unset. `callback` gets every event as it happens. Further settings, and what is unset,
+    are `Request`'s.
 
     Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
     """
-    if seed is not None and generator is not None:
-        raise BadRequest("give seed or generator, not both")
-    if generator is not None:
-        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    for name in settings:
+        if name not in PaintSettings.__annotations__:
+            near = did_you_mean(name, PaintSettings.__annotations__)
+            raise TypeError(f"paint() has no argument {name!r}; {near}")
+    asked: dict[str, Any] = {**settings}  # what is left of it is the request's
+    callback, noise, latents = (asked.pop(name, None) for name in ("callback", "noise", "latents"))
+    job, spool = (asked.pop(name, None) for name in ("job", "spool"))
     several = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
-    one_for_all = not isinstance(negative_prompt, list | tuple)
-    negatives = [negative_prompt] * len(several) if one_for_all else negative_prompt
+    seed = _seed(asked.pop("seed", None), asked.pop("generator", None))
+    negative = asked.pop("negative_prompt", None)
+    negatives = negative if isinstance(negative, list | tuple) else [negative] * len(several)
     starts = [None] * len(several) if latents is None else latents.split(1)
     for name, given in (("negative prompts", negatives), ("rows of latents", starts)):
         if len(given) != len(several):
             raise BadRequest(f"there are {len(several)} prompts and {len(given)} {name}")
     if job is not None and len(several) != 1:
         raise BadRequest(f"a job is one picture; there are {len(several)} prompts")
-    chosen = method_named(method)() if isinstance(method, str) else method or DemoFusion()
+    method = asked.pop("method", None)
+    asked["method"] = method_named(method)() if isinstance(method, str) else method or DemoFusion()
     requests = [
         Request(
             model=model,
             prompt=each,
-            negative_prompt=negative,
-            height=height,
-            width=width,
-            method=chosen,
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            guidance_rescale=guidance_rescale,
-            guidance_interval=guidance_interval,
-            pag_scale=pag_scale,
-            solver=solver,
-            seed=(seed or 0) + number,
-            batch_size=batch_size,
-            canvas=canvas,
-            workers=workers,
-            ray=ray,
+            negative_prompt=without,
+            seed=seed + number if number else seed,
+            **asked,
         )
-        for number, (each, negative) in enumerate(zip(several, negatives, strict=True))
+        for number, (each, without) in enumerate(zip(several, negatives, strict=True))
     ]
-    given = noise is not None or latents is not None
-    kept = None if job is None else _kept(requests[0], job, given)
-    check_workers(workers, ray, _device(model))
+    first = requests[0]
+    kept = None if job is None else _kept(first, job, noise is not None or latents is not None)
+    check_workers(first.workers, first.ray, _device(model))
     loaded = load(model) if isinstance(model, str) else model
-    with _hired(requests[0], loaded) as crew:
+    with _hired(first, loaded) as crew:
         pictures = [
             _painted_whole(
                 generate(
@@ -440,6 +414,14 @@ def paint(
             for each, start in zip(requests, starts, strict=True)
         ]
     return pictures if isinstance(prompt, list | tuple) else pictures[0]
+
+
+def _seed(seed: int | None, generator: torch.Generator | None) -> int:
+    if seed is not None and generator is not None:
+        raise BadRequest("give seed or generator, not both")
+    if generator is None:
+        return seed or 0
+    return int(torch.randint(2**62, (), generator=generator, device=generator.device))
 
 
 def _painted_whole(events: Iterable[Event], callback: Callable[[Event], Any] | None) -> Picture:
