@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from muralist.errors import NotFinite
+from muralist.memory import Memory
 from muralist.query import Denoiser, Query, Step
-from muralist.solve import Memory, Solver
+from muralist.solve import Solver
 
 __all__ = ["Tick", "diffuse"]
 
@@ -33,14 +34,15 @@ def diffuse(
 ) -> Iterator[Tick]:
     """Follows the steps from canvas x, `1 C H W`; asks `question` anew at each.
 
-    `memory` is the solver's, of the step before the first, where a run is taken up.
+    `memory` is the solver's, after the step before the first, where a run is taken up.
 
     Keeps one canvas, the estimate at hand and what the solver looks back on. Raises `NotFinite`
     at the step where the picture turns into NaN or infinity (one look a step, at its end).
     """
     for step in steps:
-        estimate = denoise(x, replace(question, step=step))
-        x, memory = solver(estimate, step, memory)
+        asked = replace(question, step=step)
+        estimate = denoise(x, asked)
+        x, memory = solver(estimate, asked, memory)
         if not bool(torch.stack(torch.aminmax(x)).isfinite().all()):  # NaN is both
             raise NotFinite(
                 f"stage {question.stage} turned into NaN at step {step.index + 1} of {step.count};"

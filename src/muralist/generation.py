@@ -31,6 +31,7 @@ from muralist.events import (
 )
 from muralist.guides import Reference
 from muralist.job import Canvas, Job, Unkept
+from muralist.memory import recalled
 from muralist.methods import DemoFusion, method_named
 from muralist.models import Model, best_device, load
 from muralist.models.blank import Blank
@@ -39,9 +40,8 @@ from muralist.place import canvas_bytes, canvas_place
 from muralist.query import Query, seeded
 from muralist.request import Request
 from muralist.run import Batches, Crew, check_workers, hired
-from muralist.schedule import Schedule
+from muralist.schedule import Schedule, SolverName
 from muralist.sinks import unpainted
-from muralist.solve import Memory
 from muralist.stage import Method, Stage
 from muralist.strips import blank, cellwise, copied, mapped
 from muralist.suggest import did_you_mean
@@ -200,17 +200,15 @@ class _Run:
         del reference  # and with it noise that nobody needs again
         if kept := self.job.canvas(asked.stage):
             x, done = copied(kept.x, x), kept.steps
-            if kept.x0 is not None:
-                memory = Memory(copied(kept.x0, x), steps[done - 1])
+            memory = recalled(kept.memory, x)
             if stage.notes is not None:
                 stage.notes.restore(kept.notes)
         del kept
         for tick in diffuse(x, denoise, steps[done:], schedule.solver, asked, memory):
             x, memory, done = tick.x, None, done + 1
-            back = tick.memory and tick.memory.x0
-            self.job.painted(Canvas(asked.stage, done, x, back, _noted(stage)))
+            self.job.painted(Canvas(asked.stage, done, x, tick.memory, _noted(stage)))
             yield Ticked(asked.stage, done, len(steps), tick.step.timestep, x, tick.x0)
-            del tick, back  # and with it the estimate, before the next one is made
+            del tick  # and with it the estimate, before the next one is made
         return x
 
     def result(self, number: int, latents: Tensor) -> StageResult:
@@ -322,7 +320,7 @@ class PaintSettings(TypedDict, total=False):
     guidance_rescale: float
     guidance_interval: tuple[float, float]
     pag_scale: float
-    solver: Literal["ddim", "euler", "dpmpp2m"] | None
+    solver: SolverName | None
     seed: int | None
     generator: torch.Generator | None
     latents: Tensor | None

@@ -20,12 +20,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from muralist.errors import BadRequest
+from muralist.memory import Memory, apart, together
 from muralist.request import Request
 from muralist.version import __version__
 
 __all__ = ["Canvas", "Job", "Unkept", "locked", "reached"]
 
-_FORMAT = 1  # of the files below
+_FORMAT = 2  # of the files below
 _REQUEST, _CANVAS, _STAGE = "job.json", "canvas.safetensors", "stage-{}.safetensors"
 _LOCK, _UNFINISHED = "lock", ".unfinished"
 
@@ -36,7 +37,7 @@ class Canvas(NamedTuple):
     stage: int  # from 1
     steps: int  # how many are done; all of them where the stage is done
     x: Tensor  # 1 C H W
-    x0: Tensor | None  # what the solver looks back on
+    memory: Memory | None  # what the solver looks back on
     notes: Mapping[str, Tensor]  # what the method has noted so far
 
 
@@ -247,9 +248,13 @@ def _line(version: str) -> list[str]:
 
 
 def _write(canvas: Canvas, path: Path) -> None:
-    tensors = {"x": canvas.x, **({} if canvas.x0 is None else {"x0": canvas.x0})}
+    tensors = {"x": canvas.x}
     tensors |= {f"notes.{name}": tensor for name, tensor in canvas.notes.items()}
     told = {"stage": str(canvas.stage), "steps": str(canvas.steps)}
+    if canvas.memory is not None:
+        values, canvases = apart(canvas.memory)
+        told["memory"] = json.dumps(values)
+        tensors |= {f"memory.{name}": tensor for name, tensor in canvases.items()}
     with _settled(path) as unfinished:
         save_file({name: each.contiguous() for name, each in tensors.items()}, unfinished, told)
 
@@ -302,9 +307,17 @@ def _read(path: Path) -> Canvas:
     stage, steps = _told(path)
     with _reading(path) as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        x, x0 = tensors.pop("x"), tensors.pop("x0", None)
-    notes = {name.removeprefix("notes."): tensor for name, tensor in tensors.items()}
-    return Canvas(stage, steps, x, x0, notes)
+        told = file.metadata().get("memory")
+    memory = None if told is None else together(json.loads(told), _under("memory.", tensors))
+    return Canvas(stage, steps, tensors["x"], memory, _under("notes.", tensors))
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 @contextmanager

@@ -11,12 +11,14 @@ from muralist.calibration import Seconds
 from muralist.canvas import Size
 from muralist.footprint import Footprint, footprint
 from muralist.guides import Reference
+from muralist.memory import canvases_of
 from muralist.models import suited
 from muralist.models.blank import NO_TEXT, Asked, Blank, Call, Tally
 from muralist.place import canvas_place
 from muralist.query import Estimate, Query
 from muralist.rehearsal import Canvases, canvases
 from muralist.request import Request
+from muralist.schedule import Schedule
 from muralist.sinks import file_bytes, spooled_bytes
 from muralist.stage import Stage
 
@@ -137,9 +139,17 @@ def plan(
 
 def _job_bytes(request: Request, held: Canvases) -> int:
     """Finished stages; the canvas and what the solver looks back on, twice while written."""
-    x, (first, *_) = torch.zeros(1, 1, 1, 1), request.schedule.steps
-    _, memory = request.schedule.solver(Estimate(x, x), first, None)
-    return held.earlier + 2 * held.canvas * (1 if memory is None else 2)
+    return held.earlier + 2 * held.canvas * (1 + _remembered(request.schedule))
+
+
+def _remembered(schedule: Schedule) -> int:
+    """How many canvases the solver looks back on, at most."""
+    x, memory, most = torch.zeros(1, 1, 1, 1), None, 0
+    for step in schedule.steps:
+        query = Query(step=step, cond=NO_TEXT, canvas=Size(1, 1), final=Size(1, 1))
+        x, memory = schedule.solver(Estimate(x, x), query, memory)
+        most = max(most, len(list(canvases_of(memory))))
+    return most
 
 
 def work(request: Request) -> Work:

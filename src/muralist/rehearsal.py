@@ -83,7 +83,7 @@ class _Rehearsed:
     def stages(self, model: Guided, size: Size) -> Iterator[Stage]:
         *earlier, last = self.request.method.stages(model, size)
         for number, stage in enumerate(earlier):
-            once = min(1.01 / len(self.request.schedule.steps), 1.0) if number else 1.0
+            once = min(1.01 / self.request.schedule.count, 1.0) if number else 1.0
             yield replace(stage, begin=_enlarged, denoiser=lambda _: _still, strength=once)
         yield replace(last, begin=_enlarged, denoiser=partial(self.denoiser, last))
 

@@ -16,7 +16,7 @@ from muralist.methods import DemoFusion, method_from_json, method_to_json
 from muralist.models import Card, Model, card
 from muralist.models.blank import Blank
 from muralist.query import Guided, Painter
-from muralist.schedule import Schedule, schedule
+from muralist.schedule import Schedule, SolverName, schedule
 from muralist.settings import setting, validate
 from muralist.stage import Method
 
@@ -57,7 +57,7 @@ class Request:
     pag_scale: float = setting(
         0.0, "how strongly perturbed attention leads, in diffusers' words; 0 is off", low=0
     )
-    solver: Literal["ddim", "euler", "dpmpp2m"] | None = setting(
+    solver: SolverName | None = setting(
         None, "how steps are taken; as the model's scheduler says if unset"
     )
     seed: int = setting(0, "every random number follows from it", low=0, high=2**63 - 1)

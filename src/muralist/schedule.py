@@ -2,16 +2,85 @@
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
 
 from muralist.errors import BadRequest, UnsupportedModel
 from muralist.query import Step
 from muralist.solve import DPMSolverPP2M, Solver, ddim, euler
+from muralist.stepped import Stepped, awake, takes_generator
 
-__all__ = ["SOLVERS", "Constant", "Cosine", "Schedule", "schedule"]
+__all__ = [
+    "SCHEDULERS",
+    "SOLVERS",
+    "Constant",
+    "Cosine",
+    "Other",
+    "Schedule",
+    "SolverName",
+    "schedule",
+]
+
+
+class Other(NamedTuple):
+    """A scheduler that takes another one's config, with some settings changed."""
+
+    scheduler: str
+    changes: Mapping[str, Any]
+
+
+# another class than the config's has defaults of its own, and some clip
+_UNCLIPPED = {"clip_sample": False, "thresholding": False}
+_DPMPP = {"algorithm_type": "dpmsolver++", "solver_type": "midpoint", "solver_order": 2}
+_SDE = {**_DPMPP, "algorithm_type": "sde-dpmsolver++"}
+SolverName: TypeAlias = Literal[
+    "ddim",
+    "euler",
+    "dpmpp2m",
+    "ddpm",
+    "deis",
+    "dpm2",
+    "dpm2_a",
+    "dpmpp2m_sde",
+    "dpmpp2s",
+    "dpmpp_sde",
+    "euler_a",
+    "heun",
+    "lcm",
+    "lms",
+    "pndm",
+    "sa",
+    "tcd",
+    "unipc",
+]
+SOLVERS: Mapping[str, Other] = {
+    name: Other(scheduler, {**_UNCLIPPED, **changes})
+    for name, scheduler, changes in (
+        ("ddim", "DDIMScheduler", {}),
+        ("euler", "EulerDiscreteScheduler", {}),
+        ("dpmpp2m", "DPMSolverMultistepScheduler", _DPMPP),
+        ("ddpm", "DDPMScheduler", {"variance_type": "fixed_small"}),
+        ("deis", "DEISMultistepScheduler", {}),
+        ("dpm2", "KDPM2DiscreteScheduler", {}),
+        ("dpm2_a", "KDPM2AncestralDiscreteScheduler", {}),
+        ("dpmpp2m_sde", "DPMSolverMultistepScheduler", _SDE),
+        ("dpmpp2s", "DPMSolverSinglestepScheduler", _DPMPP),
+        ("dpmpp_sde", "DPMSolverSinglestepScheduler", _SDE),
+        ("euler_a", "EulerAncestralDiscreteScheduler", {}),
+        ("heun", "HeunDiscreteScheduler", {}),
+        ("lcm", "LCMScheduler", {}),
+        ("lms", "LMSDiscreteScheduler", {}),
+        ("pndm", "PNDMScheduler", {"skip_prk_steps": True}),
+        ("sa", "SASolverScheduler", {"algorithm_type": "data_prediction"}),
+        ("tcd", "TCDScheduler", {}),
+        ("unipc", "UniPCMultistepScheduler", {}),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -36,11 +105,26 @@ class Constant:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The steps of a run, from noise to picture, and the solver that takes them."""
+    """The steps of a run, from noise to picture, and the solver that takes them.
+
+    A step is a call of the network: schedulers of second order make two of most of those that
+    were asked for. A run is entered at the first of them: `entries` are their places, every step's
+    if unset.
+    """
 
     steps: tuple[Step, ...]
     solver: Solver
     noise_scale: float = 1.0  # of the canvas a run starts from, in standard deviations
+    entries: tuple[int, ...] | None = None
+
+    @property
+    def count(self) -> int:
+        """The steps that were asked for."""
+        return len(self._entries)
+
+    @property
+    def _entries(self) -> Sequence[int]:
+        return range(len(self.steps)) if self.entries is None else self.entries
 
     def entered(self, strength: float) -> "Schedule":
         """The last `strength` (above 0, up to 1) of the steps, counted as diffusers counts."""
@@ -48,33 +132,34 @@ class Schedule:
             raise BadRequest(
                 f"a stage is entered at a strength above 0 and up to 1, not {strength}"
             )
-        keep = min(int(len(self.steps) * strength), len(self.steps))
+        keep = min(int(self.count * strength), self.count)
         if keep < 1:
             raise BadRequest(
-                f"strength {strength} of {len(self.steps)} steps leaves no step;"
-                f" {1 / len(self.steps):.3g} is the least"
+                f"strength {strength} of {self.count} steps leaves no step;"
+                f" {1 / self.count:.3g} is the least"
             )
-        return replace(self, steps=self.steps[len(self.steps) - keep :])
+        first, *_ = entries = self._entries[self.count - keep :]
+        kept = None if self.entries is None else tuple(place - first for place in entries)
+        return replace(self, steps=self.steps[first:], entries=kept)
 
 
 def schedule(
-    config: Mapping[str, Any], num_inference_steps: int, solver: str | None = None
+    config: Mapping[str, Any], num_inference_steps: int, solver: SolverName | None = None
 ) -> Schedule:
     """The steps and solver that a diffusers scheduler config describes.
 
     `config` is a scheduler's `config` or the content of `scheduler_config.json`. DDIM, Euler,
-    DPM-Solver++ (first and second order) and flow-matching Euler are covered, with every spacing,
-    beta schedule and sigma curve that diffusers builds, and predictions of noise, velocity, the
-    sample itself, and flow. `solver` (`ddim`, `euler` or `dpmpp2m`) takes any config's noise
-    levels with another solver, as diffusers' `from_config` does.
+    DPM-Solver++ (first and second order) and flow-matching Euler are solved in pairs, with every
+    spacing, beta schedule and sigma curve that diffusers builds, and predictions of noise,
+    velocity, the sample itself, and flow. Their other settings, and all others in `SCHEDULERS`,
+    are stepped by diffusers. `solver`, a name in `SOLVERS`, takes any config's noise levels with
+    another scheduler, as diffusers' `from_config` does.
 
-    Raises `UnsupportedModel` for a scheduler whose step is not one of these, and `BadRequest` for
-    a number of steps outside 1 to the number of training timesteps.
+    Raises `UnsupportedModel` for a scheduler or a setting that is none of these, with what to use,
+    and `BadRequest` for a number of steps that it cannot take.
     """
-    import diffusers
-
-    name = SOLVERS[solver] if solver else str(config.get("_class_name", ""))
-    if name not in _READERS:
+    name, changes = SOLVERS[solver] if solver else (str(config.get("_class_name", "")), {})
+    if name not in SCHEDULERS:
         raise UnsupportedModel(
             f"scheduler {name or '(unnamed)'} is not covered; choose one of {', '.join(SOLVERS)}"
             " as the solver"
@@ -84,98 +169,219 @@ def schedule(
         raise BadRequest(
             f"num_inference_steps is {num_inference_steps}; 1 to {trained} are possible"
         )
-    # another class than the config's has defaults of its own, and DDIM's clips
-    changed = {"clip_sample": False} if solver == "ddim" else {}
+    scheduler = _made(name, config, changes)
+    settings = _settings(scheduler)
+    _refuse(settings, config)
+    try:
+        scheduler.set_timesteps(num_inference_steps)
+    except (ValueError, IndexError) as error:
+        raise BadRequest(
+            f"num_inference_steps is {num_inference_steps}; {name} says: {_first(error)}"
+        ) from error
+    if not hasattr(scheduler, "sigmas") and int(scheduler.timesteps[0]) >= trained:
+        raise BadRequest(
+            f"num_inference_steps is {num_inference_steps}; the scheduler's offset leaves room for"
+            " fewer"
+        )
+    covered = all(settings.get(key) in values for key, values in _PAIRED.items())
+    return (SCHEDULERS[name] if covered else _read_stepped)(scheduler)
+
+
+def _made(name: str, config: Mapping[str, Any], changes: Mapping[str, Any]) -> Any:
+    import diffusers
+
     cls = getattr(diffusers, name)
-    scheduler = cls.from_config({**config, **changed, "_class_name": name})
-    _refuse_uncovered(scheduler.config, set(inspect.signature(cls.__init__).parameters))
-    return _READERS[name](scheduler, num_inference_steps)
+    changed = {key: changes[key] for key in changes.keys() & _known(cls)}
+    try:
+        return cls.from_config({**config, **changed})
+    except (ValueError, NotImplementedError, ImportError) as error:
+        raise UnsupportedModel(f"{name} cannot be made of its config: {_first(error)}") from error
 
 
-SOLVERS: Mapping[str, str] = {
-    "ddim": "DDIMScheduler",
-    "euler": "EulerDiscreteScheduler",
-    "dpmpp2m": "DPMSolverMultistepScheduler",
+def _settings(scheduler: Any) -> dict[str, Any]:
+    """Its config without what other schedulers have left there."""
+    known = _known(type(scheduler))
+    return {key: value for key, value in scheduler.config.items() if key in known}
+
+
+def _known(cls: type) -> Set[str]:
+    return inspect.signature(cls.__init__).parameters.keys()
+
+
+def _refuse(settings: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raises `UnsupportedModel` for settings that a run cannot honour, or networks."""
+    for key, (possible, reason) in _REFUSED.items():
+        if key in settings and settings[key] not in possible:
+            raise UnsupportedModel(
+                f"the scheduler's {key}={settings[key]!r} is not covered, since {reason};"
+                f" set it to {possible[0]!r}, or choose one of {', '.join(SOLVERS)} as the solver"
+            )
+    if "sigma_data" in given and "sigma_data" not in settings:
+        raise UnsupportedModel(
+            f"a network preconditioned for sigma_data={given['sigma_data']} needs the scheduler it"
+            " came with; leave the solver unset"
+        )
+
+
+def _first(error: Exception) -> str:
+    """The first sentence of what diffusers says."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+_PIXELS = "latents are no pixels, and have no bounds to be clipped to"
+_REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {  # what is possible, and why nothing else
+    "clip_sample": ((False, None), _PIXELS),
+    "thresholding": ((False, None), _PIXELS),
+    "invert_sigmas": ((False, None), "a run goes from noise to picture"),
+    "use_dynamic_shifting": ((False, None), "diffusers shifts by a size that it is not told here"),
+    "skip_prk_steps": ((True,), "its Runge-Kutta steps ask beside the levels of noise"),
+    "variance_type": (
+        ("fixed_small", None, "fixed_small_log", "fixed_large", "fixed_large_log"),
+        "networks of latents predict no variance",
+    ),
+}
+_PAIRED: Mapping[str, tuple[Any, ...]] = {  # settings that our own solvers cover
+    "timestep_type": ("discrete", None),
+    "stochastic_sampling": (False, None),
+    "algorithm_type": ("dpmsolver++", None),
+    "solver_type": ("midpoint", None),
+    "solver_order": (1, 2, None),
 }
 
 
-def _refuse_uncovered(config: Mapping[str, Any], known: set[str]) -> None:
-    uncovered = {
-        "clip_sample": (False, None),  # clips latents as if they were pixels
-        "thresholding": (False, None),
-        "timestep_type": ("discrete", None),
-        "use_dynamic_shifting": (False, None),
-        "stochastic_sampling": (False, None),
-        "invert_sigmas": (False, None),
-        "algorithm_type": ("dpmsolver++", None),
-        "solver_type": ("midpoint", None),
-        "solver_order": (1, 2, None),
-    }
-    for key in known & uncovered.keys():
-        covered = uncovered[key]
-        if config.get(key) not in covered:
-            raise UnsupportedModel(
-                f"the scheduler's {key}={config.get(key)!r} is not covered;"
-                f" {' or '.join(repr(value) for value in covered if value is not None)} is"
-            )
-
-
-def _read_ddim(scheduler: Any, count: int) -> Schedule:
-    scheduler.set_timesteps(count)
+def _read_ddim(scheduler: Any) -> Schedule:
     alphas = scheduler.alphas_cumprod.double().sqrt()
-    if int(scheduler.timesteps[0]) >= len(alphas):
-        raise BadRequest(
-            f"num_inference_steps is {count}; the scheduler's offset leaves room for fewer"
-        )
-    stride = scheduler.config.num_train_timesteps // count
-    levels = []
+    stride = scheduler.config.num_train_timesteps // scheduler.num_inference_steps
+    moves = []
     for timestep in scheduler.timesteps.tolist():
         after = timestep - stride
         alpha = float(alphas[timestep])
         alpha_next = float(alphas[after] if after >= 0 else scheduler.final_alpha_cumprod**0.5)
-        levels.append((timestep, alpha, _other(alpha), alpha_next, _other(alpha_next)))
-    return Schedule(_steps(scheduler, levels), ddim)
+        moves.append(((alpha, _other(alpha)), (alpha_next, _other(alpha_next))))
+    return Schedule(_steps(scheduler, moves), ddim)
 
 
-def _read_euler(scheduler: Any, count: int) -> Schedule:
-    scheduler.set_timesteps(count)
-    steps = _steps(scheduler, _levels(scheduler, _variance_preserving))
+def _read_euler(scheduler: Any) -> Schedule:
+    steps = _steps(scheduler, pairwise(_of_sigmas(scheduler)))
     # diffusers starts from noise times init_noise_sigma in the variable x / alpha
     return Schedule(steps, euler, noise_scale=float(scheduler.init_noise_sigma) * steps[0].alpha)
 
 
-def _read_flow_euler(scheduler: Any, count: int) -> Schedule:
-    scheduler.set_timesteps(count)
-    return Schedule(_steps(scheduler, _levels(scheduler, _straight), flow=True), euler)
+def _read_flow_euler(scheduler: Any) -> Schedule:
+    levels = [_straight(sigma) for sigma in scheduler.sigmas.double().tolist()]
+    return Schedule(_steps(scheduler, pairwise(levels)), euler)
 
 
-def _read_dpm(scheduler: Any, count: int) -> Schedule:
-    scheduler.set_timesteps(count)
+def _read_dpm(scheduler: Any) -> Schedule:
     config = scheduler.config
-    flow = bool(config.get("use_flow_sigmas"))
-    levels = _levels(scheduler, _straight if flow else _variance_preserving)
     last = config.euler_at_final or config.final_sigmas_type == "zero"
-    last = last or (config.lower_order_final and count < 15)
+    last = last or (config.lower_order_final and len(scheduler.timesteps) < 15)
     solver = DPMSolverPP2M(first_order_last=last) if config.solver_order == 2 else ddim
-    return Schedule(_steps(scheduler, levels, flow), solver)
+    return Schedule(_steps(scheduler, pairwise(_of_sigmas(scheduler))), solver)
 
 
-_READERS: dict[str, Callable[[Any, int], Schedule]] = {
+def _read_stepped(scheduler: Any) -> Schedule:
+    """The levels at which the network is asked; the rest is diffusers'."""
+    scaled = _scales(scheduler)
+    levels = _seen(scheduler) if scaled else _unscaled(scheduler)
+    steps = _steps(scheduler, pairwise(levels))
+    # what the network is shown is our x; a scheduler that scales it has x / alpha
+    units = (*(step.alpha if scaled else 1.0 for step in steps), 1.0)
+    return Schedule(
+        steps,
+        Stepped(scheduler, units),
+        noise_scale=float(scheduler.init_noise_sigma) * units[0],
+        entries=_entries(scheduler),
+    )
+
+
+SCHEDULERS: Mapping[str, Callable[[Any], Schedule]] = {
     "DDIMScheduler": _read_ddim,
-    "DPMSolverMultistepScheduler": _read_dpm,
     "EulerDiscreteScheduler": _read_euler,
+    "DPMSolverMultistepScheduler": _read_dpm,
     "FlowMatchEulerDiscreteScheduler": _read_flow_euler,
+    **dict.fromkeys(
+        (
+            "DDPMScheduler",
+            "DEISMultistepScheduler",
+            "DPMSolverSinglestepScheduler",
+            "EDMDPMSolverMultistepScheduler",
+            "EDMEulerScheduler",
+            "EulerAncestralDiscreteScheduler",
+            "HeunDiscreteScheduler",
+            "KDPM2AncestralDiscreteScheduler",
+            "KDPM2DiscreteScheduler",
+            "LCMScheduler",
+            "LMSDiscreteScheduler",
+            "PNDMScheduler",
+            "SASolverScheduler",
+            "TCDScheduler",
+            "UniPCMultistepScheduler",
+        ),
+        _read_stepped,
+    ),
 }
 
+Level: TypeAlias = tuple[float, float]  # alpha, sigma
 
-def _variance_preserving(ratio: float) -> tuple[float, float]:
-    """(alpha, sigma) of a noise-to-signal ratio."""
+
+def _scales(scheduler: Any) -> bool:
+    """Whether the network is shown something else than the scheduler's sample."""
+    shown = awake(scheduler).scale_model_input(torch.ones(1), scheduler.timesteps[0])
+    return float(shown) != 1
+
+
+def _seen(scheduler: Any) -> list[Level]:
+    """Levels of the network's input, x0 + ratio * noise scaled to the spread of data and 1.
+
+    Found by asking: schedulers of second order have them in between, too, each in its own way.
+    """
+    spread, one = _settings(scheduler).get("sigma_data", 1.0), torch.ones(1, 1, 1, 1).double()
+    random = {"generator": torch.Generator()} if takes_generator(scheduler) else {}
+    asked, levels = awake(scheduler, {k: _double(v) for k, v in vars(scheduler).items()}), []
+    for timestep in scheduler.timesteps:
+        alpha = float(asked.scale_model_input(one, timestep))
+        levels.append((alpha, math.sqrt(1 - (alpha * spread) ** 2)))
+        asked.step(one, timestep, one, **random)
+    return [*levels, (1.0, 0.0)]
+
+
+def _double(value: Any) -> Any:
+    floating = isinstance(value, Tensor) and value.is_floating_point()
+    return value.double() if floating else value
+
+
+def _unscaled(scheduler: Any) -> list[Level]:
+    """Levels of a scheduler whose sample is what the network is shown; the end is the picture."""
+    if hasattr(scheduler, "_sigma_to_alpha_sigma_t"):
+        return _of_sigmas(scheduler)
+    alphas = scheduler.alphas_cumprod.double().sqrt()[scheduler.timesteps.long()].tolist()
+    return [*((alpha, _other(alpha)) for alpha in alphas), (1.0, 0.0)]
+
+
+def _of_sigmas(scheduler: Any) -> list[Level]:
+    """Levels of ratios of noise to picture, or of flow."""
+    level = _straight if _settings(scheduler).get("use_flow_sigmas") else _variance_preserving
+    return [level(sigma) for sigma in scheduler.sigmas.double().tolist()]
+
+
+def _entries(scheduler: Any) -> tuple[int, ...] | None:
+    """The first calls of steps, where a scheduler makes several for one."""
+    calls = len(scheduler.timesteps)
+    if scheduler.order > 1:
+        return tuple(range(0, calls, scheduler.order))
+    doubled = calls > scheduler.num_inference_steps  # PNDM's second, which corrects the first
+    return (0, *range(2, calls)) if doubled else None
+
+
+def _variance_preserving(ratio: float) -> Level:
+    """The level of a noise-to-signal ratio."""
     alpha = 1 / math.sqrt(1 + ratio**2)
     return alpha, ratio * alpha
 
 
-def _straight(sigma: float) -> tuple[float, float]:
-    """(alpha, sigma) of rectified flow."""
+def _straight(sigma: float) -> Level:
+    """The level of rectified flow."""
     return 1 - sigma, sigma
 
 
@@ -183,29 +389,24 @@ def _other(alpha: float) -> float:
     return math.sqrt(max(1 - alpha**2, 0.0))
 
 
-def _levels(scheduler: Any, level: Callable[[float], tuple[float, float]]) -> list[tuple]:
-    sigmas = [level(float(sigma)) for sigma in scheduler.sigmas.double()]
-    timesteps = scheduler.timesteps.tolist()
-    moves = zip(timesteps, pairwise(sigmas), strict=True)
-    return [(timestep, *now, *after) for timestep, (now, after) in moves]
-
-
-def _steps(scheduler: Any, levels: list[tuple], flow: bool = False) -> tuple[Step, ...]:
-    prediction = "flow_prediction" if flow else str(scheduler.config.prediction_type)
-    trained = scheduler.config.num_train_timesteps
+def _steps(scheduler: Any, moves: Iterable[tuple[Level, Level]]) -> tuple[Step, ...]:
+    timesteps, config = scheduler.timesteps.tolist(), _settings(scheduler)
+    # networks that are told the logarithm of a level know no training timesteps
+    told = "sigma_data" in config or config.get("timestep_type") == "continuous"
     steps = []
-    for index, (timestep, alpha, sigma, alpha_next, sigma_next) in enumerate(levels):
-        carry, gain = _parametrisation(prediction, alpha, sigma)
+    for index, (timestep, (now, after)) in enumerate(zip(timesteps, moves, strict=True)):
+        carry, gain = _parametrisation(config, *now)
+        spent = index / len(timesteps)
         steps.append(
             Step(
                 index=index,
-                count=len(levels),
+                count=len(timesteps),
                 timestep=float(timestep),
-                t=float(timestep) / trained,
-                alpha=alpha,
-                sigma=sigma,
-                alpha_next=alpha_next,
-                sigma_next=sigma_next,
+                t=1 - spent if told else float(timestep) / config["num_train_timesteps"],
+                alpha=now[0],
+                sigma=now[1],
+                alpha_next=after[0],
+                sigma_next=after[1],
                 carry=carry,
                 gain=gain,
             )
@@ -213,8 +414,14 @@ def _steps(scheduler: Any, levels: list[tuple], flow: bool = False) -> tuple[Ste
     return tuple(steps)
 
 
-def _parametrisation(prediction: str, alpha: float, sigma: float) -> tuple[float, float]:
+def _parametrisation(config: Mapping[str, Any], alpha: float, sigma: float) -> tuple[float, float]:
     """(carry, gain) in x0 = carry * x - gain * output."""
+    flow = config.get("use_flow_sigmas") or "prediction_type" not in config
+    prediction = "flow_prediction" if flow else config["prediction_type"]
+    if "sigma_data" in config:  # Karras et al., 2022, table 1; x is scaled by c_in, which is alpha
+        spread = config["sigma_data"]
+        sign = {"epsilon": -1, "v_prediction": 1}[prediction]
+        return spread**2 * alpha, sign * spread * sigma
     if prediction == "epsilon" and alpha > 0:
         return 1 / alpha, sigma / alpha
     if prediction == "v_prediction":

@@ -2,34 +2,30 @@
 
 All of them are affine in the pair with coefficients shared over space, hence fusing views and
 then stepping the canvas once equals stepping every view and then fusing. A solver keeps no state:
-what it must remember (one estimate, at most) it returns, and is given back at the next step.
+what it must remember it returns, and is given back at the next step. Schedulers of diffusers that
+are none of these are solvers, too (`stepped`).
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from torch import Tensor
 
-from muralist.query import Estimate, Step
+from muralist.memory import Memory
+from muralist.query import Estimate, Query, Step
 from muralist.strips import cellwise
 
-__all__ = ["DPMSolverPP2M", "Memory", "Solver", "ddim", "euler"]
+__all__ = ["DPMSolverPP2M", "Solver", "ddim", "euler"]
+
+# The query's step is the one to take; what a solver draws comes from `Query.rng`.
+Solver: TypeAlias = Callable[[Estimate, Query, Memory | None], tuple[Tensor, Memory | None]]
 
 
-class Memory(NamedTuple):
-    """What a multistep solver looks back on."""
-
-    x0: Tensor
-    step: Step
-
-
-Solver: TypeAlias = Callable[[Estimate, Step, Memory | None], tuple[Tensor, Memory | None]]
-
-
-def ddim(estimate: Estimate, step: Step, memory: Memory | None = None) -> tuple[Tensor, None]:
+def ddim(estimate: Estimate, q: Query, memory: Memory | None = None) -> tuple[Tensor, None]:
     """DDIM without noise (Song et al., 2021, eq. 12 with eta 0)."""
+    step = q.step
 
     def led(x: Tensor, x0: Tensor) -> Tensor:
         return step.alpha_next * x0 + step.sigma_next * step.noise(x, x0)
@@ -37,13 +33,13 @@ def ddim(estimate: Estimate, step: Step, memory: Memory | None = None) -> tuple[
     return cellwise(led, *estimate), None
 
 
-def euler(estimate: Estimate, step: Step, memory: Memory | None = None) -> tuple[Tensor, None]:
+def euler(estimate: Estimate, q: Query, memory: Memory | None = None) -> tuple[Tensor, None]:
     """Euler on the probability flow (Karras et al., 2022, without churn).
 
     In the variable x / alpha over sigma / alpha for networks of noise and velocity, in x over
     sigma for flow. In pairs, either is the update of DDIM.
     """
-    return ddim(estimate, step)
+    return ddim(estimate, q)
 
 
 @dataclass(frozen=True)
@@ -53,8 +49,9 @@ class DPMSolverPP2M:
     first_order_last: bool = True  # the last step trusts only the last estimate
 
     def __call__(
-        self, estimate: Estimate, step: Step, memory: Memory | None = None
+        self, estimate: Estimate, q: Query, memory: Memory | None = None
     ) -> tuple[Tensor, Memory]:
+        step = q.step
         last = step.index == step.count - 1
         shrink = step.sigma_next / step.sigma
         fade = shrink * step.alpha / step.alpha_next  # exp(-h)
@@ -65,12 +62,14 @@ class DPMSolverPP2M:
         if memory is None or (last and self.first_order_last):
             x = cellwise(led, *estimate)
         else:
-            back = _log_snr(step) - _log_snr(memory.step)
+            back = _log_snr(step) - memory["log_snr"]
             further = 0.5 * (_log_snr_next(step) - _log_snr(step)) / back
             x = cellwise(
-                lambda x, x0, before: led(x, x0 + (x0 - before) * further), *estimate, memory.x0
+                lambda x, x0, before: led(x, x0 + (x0 - before) * further),
+                *estimate,
+                memory["x0"],
             )
-        return x, Memory(estimate.x0, step)
+        return x, {"x0": estimate.x0, "log_snr": _log_snr(step)}
 
 
 def _log_snr(step: Step) -> float:

@@ -276,7 +276,8 @@ def followed(x: Tensor, denoise: Denoiser, moves: tuple[Step, ...], solver: Solv
     """The canvas after each step."""
     memory, trail = None, []
     for step in moves:
-        x, memory = solver(denoise(x, replace(q, step=step)), step, memory)
+        q = replace(q, step=step)
+        x, memory = solver(denoise(x, q), q, memory)
         trail.append(x)
     return trail
 

@@ -7,10 +7,9 @@ import pytest
 
 import muralist
 from muralist import denoisers, fuse, guides, solve, views
-from muralist.solve import Memory
 from tests.laws import parts
 
-NO_PARTS = {Memory, solve.Solver}  # what solvers remember, and what they are
+NO_PARTS = {solve.Solver}  # what they are
 
 
 def exported(module: ModuleType) -> dict[str, object]:

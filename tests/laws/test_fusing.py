@@ -10,7 +10,7 @@ from muralist.canvas import Size, View
 from muralist.denoisers import Tiled
 from muralist.fuse import FirstOwner, Gaussian, mean
 from muralist.query import Estimate, Part, together
-from muralist.solve import DPMSolverPP2M, Memory
+from muralist.solve import DPMSolverPP2M
 from muralist.views import Grid
 from tests.laws.parts import (
     FUSIONS,
@@ -51,11 +51,11 @@ def test_fusing_then_stepping_equals_stepping_each_view_then_fusing(views, fuse,
         asked = replace(q, step=step)
         stepped = []
         for view, estimate in together(network, x, asked, views(asked)):
-            before = memory and Memory(view.crop(memory.x0), memory.step)
-            moved, after = solver(estimate, step, before)
-            stepped.append((view, Estimate(moved, after.x0 if after else estimate.x0)))
+            before = memory and {**memory, "x0": view.crop(memory["x0"])}
+            moved, after = solver(estimate, asked, before)
+            stepped.append((view, Estimate(moved, estimate.x0)))
         x, x0 = fuse(stepped, x)
-        memory = Memory(x0, step)
+        memory = after and {**after, "x0": x0}
         assert distance(x, expected) < EXACT
 
 
@@ -70,7 +70,7 @@ def test_windows_that_each_remember_their_own_past_step_like_the_canvas(fuse):
     for step, expected in zip(MOVES, fused_first, strict=True):
         asked, stepped = replace(q, step=step), []
         for i, (view, estimate) in enumerate(together(network, x, asked, views(asked))):
-            moved, memories[i] = solver(estimate, step, memories[i])
+            moved, memories[i] = solver(estimate, asked, memories[i])
             stepped.append((view, Estimate(moved, estimate.x0)))
         x = fuse(stepped, x).x
         assert distance(x, expected) < EXACT

@@ -36,9 +36,9 @@ def test_a_step_from_the_reference_lands_on_the_reference(solver, moves):
     """What lets a result be held to it: its levels lie on one trajectory of the solver."""
     reference = Reference(normal(1, 3, 6, 6, seed=1), normal(1, 3, 6, 6, seed=2))
     for step, after in pairwise(moves):
-        x, _ = SOLVERS[solver](reference.at(step), step, None)
+        x, _ = SOLVERS[solver](reference.at(step), query(Size(6, 6), step), None)
         assert distance(x, reference.at(after).x) < 1e-12
-    x, _ = SOLVERS[solver](reference.at(moves[-1]), moves[-1], None)
+    x, _ = SOLVERS[solver](reference.at(moves[-1]), query(Size(6, 6), moves[-1]), None)
     last = moves[-1].alpha_next * reference.x0 + moves[-1].sigma_next * reference.noise
     assert distance(x, last) < 1e-12
 

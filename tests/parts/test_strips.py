@@ -18,7 +18,7 @@ from muralist.fuse import FirstOwner, mean
 from muralist.guides import Blur, Reference, Residual
 from muralist.query import Estimate, seeded
 from muralist.schedule import Constant
-from muralist.solve import DPMSolverPP2M, Memory, ddim
+from muralist.solve import DPMSolverPP2M, ddim
 from muralist.stage import bicubic, match_statistics
 from muralist.strips import blank, cellwise, copied, mapped, strips
 from muralist.views import Cover, Strided
@@ -171,7 +171,7 @@ def test_solvers(size):
     x, x0, before = (normal(1, 3, *size, seed=seed) for seed in range(3))
     s = STEP
     led = s.alpha_next * x0 + s.sigma_next * (x - s.alpha * x0) / s.sigma
-    torch.testing.assert_close(ddim(Estimate(x, x0), s)[0], led, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(ddim(Estimate(x, x0), query(size, s))[0], led, rtol=1e-12, atol=1e-12)
     h, last = (
         torch.log(torch.tensor(to.alpha / to.sigma, dtype=torch.float64)) for to in (s, steps()[1])
     )
@@ -179,9 +179,10 @@ def test_solvers(size):
     ratio = (h - last) / (ahead - h)
     data = (1 + 1 / (2 * ratio)) * x0 - before / (2 * ratio)  # Lu et al., 2022, alg. 2
     expected = s.sigma_next / s.sigma * x - s.alpha_next * torch.expm1(h - ahead) * data
-    made, memory = DPMSolverPP2M()(Estimate(x, x0), s, Memory(before, steps()[1]))
+    memory = {"x0": before, "log_snr": float(last)}
+    made, memory = DPMSolverPP2M()(Estimate(x, x0), query(size, s), memory)
     torch.testing.assert_close(made, expected, rtol=1e-9, atol=1e-9)
-    assert memory is not None and memory.x0 is x0
+    assert memory["x0"] is x0
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -11,8 +11,8 @@ import muralist
 
 SOURCE = Path(muralist.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-PARTS = ("views", "denoisers", "guides", "patches", "fuse", "solve")
-VOCABULARY = ("canvas", "query", "strips", "room", "errors", "suggest")
+PARTS = ("views", "denoisers", "guides", "patches", "fuse", "solve", "stepped")
+VOCABULARY = ("canvas", "query", "strips", "memory", "room", "errors", "suggest")
 
 
 def named(file: Path) -> str:

@@ -40,7 +40,7 @@ class Relay:
             say = self.fuse.say(mine)
             for part in q.run(asked, x, q, [view]):
                 self.fuse.blend(canvas, *part, say)
-            after, _ = ddim(Estimate(*(gather(total, [view]) for total in canvas)), q.step)
+            after, _ = ddim(Estimate(*(gather(total, [view]) for total in canvas)), q)
             touched = say.to(x.device) > 0
             view.add(became, torch.where(touched, after - view.crop(became), 0))
         return canvas
