@@ -1,7 +1,8 @@
 """Custom pipelines of diffusers that forward to muralist, for those who load and call those.
 
 `DiffusionPipeline.from_pretrained(name, custom_pipeline=pipelines.SDXL, trust_remote_code=True)` is
-a pipeline that is called as any other, and takes what `muralist.paint` takes besides: `method`, say.
+a pipeline that is called as any other, and takes what `muralist.paint` takes besides: `method`,
+say.
 """
 
 from pathlib import Path
