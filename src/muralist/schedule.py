@@ -10,8 +10,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from muralist.canvas import Size
 from muralist.errors import BadRequest, UnsupportedModel
-from muralist.query import Step
+from muralist.query import Cond, Estimate, Query, Step
 from muralist.solve import DPMSolverPP2M, Solver, ddim, euler
 from muralist.stepped import Stepped, awake, takes_generator
 
@@ -287,12 +288,25 @@ def _read_stepped(scheduler: Any) -> Schedule:
     steps = _steps(scheduler, pairwise(levels))
     # what the network is shown is our x; a scheduler that scales it has x / alpha
     units = (*(step.alpha if scaled else 1.0 for step in steps), 1.0)
-    return Schedule(
-        steps,
-        Stepped(scheduler, units),
-        noise_scale=float(scheduler.init_noise_sigma) * units[0],
-        entries=_entries(scheduler),
-    )
+    solver = Stepped(scheduler, units)
+    _try(solver, steps)
+    noise_scale = float(scheduler.init_noise_sigma) * units[0]
+    return Schedule(steps, solver, noise_scale, _entries(scheduler))
+
+
+def _try(solver: Stepped, steps: Sequence[Step]) -> None:
+    """Raises `UnsupportedModel` where a run would not end in a picture, found with a single cell."""
+    x, memory, cell = torch.ones(1, 1, 1, 1), None, Size(1, 1)
+    nothing = Cond(torch.zeros(1, 1, 1))
+    for step in steps:
+        query = Query(step=step, cond=nothing, canvas=cell, final=cell)
+        x, memory = solver(Estimate(x, x), query, memory)
+    if not bool(x.isfinite()):
+        name, last = type(solver.scheduler).__name__, "sigma_min"
+        raise UnsupportedModel(
+            f"{name} ends in {float(x)} with these settings, most often for the lack of noise at"
+            f" its end; try final_sigmas_type={last!r}, or choose a solver"
+        )
 
 
 SCHEDULERS: Mapping[str, Callable[[Any], Schedule]] = {

@@ -257,7 +257,7 @@ def test_plan_foretells_the_time(run):
             "guidance_rescale is 2.0; a number from 0 to 1",
         ),
         (["paint", "x", "--guidance-interval", "0.8", "0.2"], "guidance_interval is 0.8 to 0.2"),
-        (["paint", "x", "--solver", "heun"], "ddim or euler or dpmpp2m is needed"),
+        (["paint", "x", "--solver", "quick"], "ddim or euler or dpmpp2m"),
         (["sheet", "x", "--vary", "slider"], "--vary slider has no value"),
         (
             ["sheet", "x", "--vary", "seed=a"],

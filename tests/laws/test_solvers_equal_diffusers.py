@@ -1,5 +1,6 @@
 """On whole trajectories our solvers go where diffusers' schedulers go."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,10 +10,12 @@ import torch
 from torch import Tensor
 
 from muralist import BadRequest, UnsupportedModel
+from muralist.canvas import Size
 from muralist.query import Estimate
 from muralist.schedule import SOLVERS, schedule
 from muralist.solve import DPMSolverPP2M, ddim, euler
-from tests.laws.parts import normal
+from muralist.stepped import Stepped
+from tests.laws.parts import normal, query
 
 # Stable Diffusion 1, 2 and XL have the same betas; their schedulers differ in the rest.
 SD = {
@@ -101,7 +104,7 @@ def by_us(name: str, config: Config, count: int) -> list[Tensor]:
     x, memory, trail = normal(1, 4, 8, 8, dtype=torch.float32) * run.noise_scale, None, []
     for step in run.steps:
         x0 = step.carry * x - step.gain * output(x, step.timestep)
-        x, memory = run.solver(Estimate(x, x0), step, memory)
+        x, memory = run.solver(Estimate(x, x0), query(Size(8, 8), step), memory)
         trail.append(x / step.alpha_next if name == "EulerDiscreteScheduler" else x)
     return trail
 
@@ -148,23 +151,18 @@ def test_schedulers_choose_the_solver(name, config, solver):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("PNDMScheduler", {}, "scheduler PNDMScheduler is not covered; choose one of ddim"),
+        ("IPNDMScheduler", {}, "scheduler IPNDMScheduler is not covered; choose one of ddim"),
         ("", {}, r"scheduler \(unnamed\) is not covered"),
-        ("EulerAncestralDiscreteScheduler", {}, "EulerAncestralDiscreteScheduler is not covered"),
-        ("DDIMScheduler", {"clip_sample": True}, "clip_sample=True is not covered; False is"),
+        ("DPMSolverSDEScheduler", {}, "DPMSolverSDEScheduler is not covered"),
+        ("PNDMScheduler", {}, "skip_prk_steps=False is not covered, .*; set it to True, or choose"),
+        ("DDIMScheduler", {"clip_sample": True}, "clip_sample=True is not covered.* to False"),
+        ("DDPMScheduler", {"variance_type": "learned"}, "variance_type='learned' is not covered"),
         ("DDIMScheduler", {"thresholding": True}, "thresholding=True is not covered"),
         (
-            "EulerDiscreteScheduler",
-            {"timestep_type": "continuous", "prediction_type": "v_prediction"},
-            "timestep_type='continuous' is not covered; 'discrete' is",
-        ),
-        (
             "DPMSolverMultistepScheduler",
-            {"algorithm_type": "sde-dpmsolver++"},
-            r"algorithm_type='sde-dpmsolver\+\+' is not covered",
+            {"algorithm_type": "dpmsolver"},
+            "DPMSolverMultistepScheduler cannot be made of its config: .*final_sigmas_type",
         ),
-        ("DPMSolverMultistepScheduler", {"solver_type": "heun"}, "solver_type='heun'"),
-        ("DPMSolverMultistepScheduler", {"solver_order": 3}, "solver_order=3 is not .* 1 or 2"),
         (
             "FlowMatchEulerDiscreteScheduler",
             {"use_dynamic_shifting": True},
@@ -218,15 +216,20 @@ def test_as_many_steps_as_an_offset_leaves_no_room_for_are_refused():
 def test_another_solver_is_what_diffusers_makes_of_the_same_config(name, prediction, solver):
     """`Other.from_config(scheduler.config)`, as users of diffusers change schedulers."""
     given = getattr(diffusers, name).from_config({**SD, "prediction_type": prediction}).config
-    other = getattr(diffusers, SOLVERS[solver])
-    changed = other.from_config(given, clip_sample=False)  # which DDIM does unless told
+    named, changes = SOLVERS[solver]
+    other = getattr(diffusers, named)
+    known = inspect.signature(other).parameters
+    changed = other.from_config(given, **{key: changes[key] for key in changes if key in known})
     ours = schedule({**given, "_class_name": name}, 7, solver)
-    theirs = schedule({**changed.config, "_class_name": SOLVERS[solver]}, 7)
-    assert ours == theirs
+    theirs = schedule({**changed.config, "_class_name": named}, 7)
+    assert ours.steps == theirs.steps
+    assert (type(ours.solver), ours.noise_scale) == (type(theirs.solver), theirs.noise_scale)
+    if isinstance(ours.solver, Stepped):
+        assert dict(ours.solver.scheduler.config) == dict(changed.config)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_another_solver_takes_a_scheduler_that_is_not_covered(solver):
-    given = diffusers.PNDMScheduler.from_config(SD).config
-    run = schedule({**given, "_class_name": "PNDMScheduler"}, 7, solver)
-    assert len(run.steps) == 7
+    given = diffusers.IPNDMScheduler.from_config(SD).config
+    run = schedule({**given, "_class_name": "IPNDMScheduler"}, 7, solver)
+    assert run.count == 7

@@ -55,7 +55,7 @@ BAD = [
     ({"guidance_interval": (0.0, 2.0)}, "guidance_interval is 0.0 to 2.0"),
     ({"guidance_interval": None}, "guidance_interval is None; two fractions"),
     ({"guidance_interval": (0.5,)}, r"guidance_interval is \(0.5,\); two fractions"),
-    ({"solver": "heun"}, "solver is 'heun'; ddim or euler or dpmpp2m"),
+    ({"solver": "quick"}, "solver is 'quick'; ddim or euler or dpmpp2m"),
     ({"guidance_interval": ("0", "1")}, "guidance_interval is "),
     ({"method": "demofusion"}, "method is 'demofusion'; an instance"),
     ({"method": DemoFusion}, "method is .*DemoFusion.*; an instance"),

@@ -69,7 +69,8 @@ class Look:
         Parameter(help="perturbed-attention guidance, beside the prompt's; 3 is usual"),
     ] = None
     solver: Annotated[
-        str | None, Parameter(help="ddim, euler or dpmpp2m; as the model's scheduler says if unset")
+        str | None,
+        Parameter(help="euler_a, unipc, lcm ...; as the model's scheduler says if unset"),
     ] = None
 
     def asked(self) -> dict[str, Any]:
