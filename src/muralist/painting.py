@@ -17,8 +17,8 @@ from muralist.models import Model, load
 from muralist.picture import Picture
 from muralist.planning import work
 from muralist.request import Request
-from muralist.schedule import SolverName
 from muralist.run import hired
+from muralist.schedule import SolverName
 from muralist.stage import Method
 from muralist.suggest import did_you_mean
 from muralist.watching import Reader, StepEnd, bar, step_end

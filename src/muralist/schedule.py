@@ -194,7 +194,7 @@ def _made(name: str, config: Mapping[str, Any], changes: Mapping[str, Any]) -> A
     cls = getattr(diffusers, name)
     changed = {key: changes[key] for key in changes.keys() & _known(cls)}
     try:
-        return cls.from_config({**config, **changed})
+        return cls.from_config({**config}, **changed)
     except (ValueError, NotImplementedError, ImportError) as error:
         raise UnsupportedModel(f"{name} cannot be made of its config: {_first(error)}") from error
 
@@ -234,6 +234,7 @@ _REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {  # what is possible, and
     "clip_sample": ((False, None), _PIXELS),
     "thresholding": ((False, None), _PIXELS),
     "invert_sigmas": ((False, None), "a run goes from noise to picture"),
+    "stochastic_sampling": ((False, None), "its noise is for flow models alone"),
     "use_dynamic_shifting": ((False, None), "diffusers shifts by a size that it is not told here"),
     "skip_prk_steps": ((True,), "its Runge-Kutta steps ask beside the levels of noise"),
     "variance_type": (
@@ -243,7 +244,6 @@ _REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {  # what is possible, and
 }
 _PAIRED: Mapping[str, tuple[Any, ...]] = {  # settings that our own solvers cover
     "timestep_type": ("discrete", None),
-    "stochastic_sampling": (False, None),
     "algorithm_type": ("dpmsolver++", None),
     "solver_type": ("midpoint", None),
     "solver_order": (1, 2, None),
@@ -295,7 +295,7 @@ def _read_stepped(scheduler: Any) -> Schedule:
 
 
 def _try(solver: Stepped, steps: Sequence[Step]) -> None:
-    """Raises `UnsupportedModel` where a run would not end in a picture, found with a single cell."""
+    """Raises `UnsupportedModel` where a run of a single cell does not end in a number."""
     x, memory, cell = torch.ones(1, 1, 1, 1), None, Size(1, 1)
     nothing = Cond(torch.zeros(1, 1, 1))
     for step in steps:

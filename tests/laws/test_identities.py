@@ -150,7 +150,9 @@ def test_runs_hand_solvers_what_they_remember(solver):
     run = schedule(Toy().card.scheduler, 6, solver)
     drawn = normal(1, 3, 16, 16, dtype=torch.float32)
     plain = followed(drawn * run.noise_scale, Toy(), run.steps, run.solver, query(CANVAS))[-1]
-    card = replace(Toy().card, scheduler={**Toy().card.scheduler, "_class_name": SOLVERS[solver].scheduler})
+    card = replace(
+        Toy().card, scheduler={**Toy().card.scheduler, "_class_name": SOLVERS[solver].scheduler}
+    )
     request = toy_request(
         model=replace(Toy(), card=card), height=16, width=16, num_inference_steps=6
     )
