@@ -194,6 +194,7 @@ class Query:
     final: Size  # of the finished picture: what size conditioning is told
     negative: Cond | None = None  # guidance leads away from it
     text: Text | None = None  # what `cond` says, where models tell
+    told: float | None = None  # the guidance scale, for networks that were distilled with it
     views: tuple[View, ...] = ()  # one per row of the batch; empty for the whole canvas
     seed: int = 0
     stage: int = 1

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 
 from muralist.canvas import Size
-from muralist.denoisers import CFG, Guider
+from muralist.denoisers import CFG, Guider, Told
 from muralist.errors import BadRequest
 from muralist.guides import Reference
 from muralist.methods import DemoFusion, method_from_json, method_to_json
@@ -83,6 +83,11 @@ class Request:
         numbers = isinstance(interval, tuple) and all(isinstance(x, int | float) for x in interval)
         if not (numbers and len(interval) == 2):
             raise BadRequest(f"guidance_interval is {interval!r}; two fractions are needed")
+        if self.pag_scale and self.card.distilled:
+            raise BadRequest(
+                f"pag_scale is {self.pag_scale}; {self.card.name} was distilled with guidance, and"
+                " takes none beside it: 0 is needed"
+            )
         if self.pag_scale and not (self._scale > 1 and interval == (0.0, 1.0)):
             raise BadRequest(
                 f"pag_scale is {self.pag_scale}; it needs a guidance_scale above 1 at every step"
@@ -125,6 +130,8 @@ class Request:
 
     def guided(self, network: Painter) -> Guided:
         """The network as methods get it: with this request's guidance."""
+        if self.card.distilled:
+            return Told(network, self._scale)
         if self.pag_scale:
             return Guider.pag(network, self._scale, self.pag_scale, self.guidance_rescale)
         return CFG(network, self._scale, self.guidance_rescale, self.guidance_interval)

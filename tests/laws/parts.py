@@ -26,6 +26,7 @@ from muralist.denoisers import (
     Shuffled,
     Steered,
     Tiled,
+    Told,
     Unplaced,
 )
 from muralist.events import Event
@@ -120,6 +121,7 @@ GUIDES: Mapping[str, Callable[[Reference], Guide]] = {
 IDENTITIES: Mapping[str, Callable[[Any], Denoiser]] = {
     "CFG of scale 1": lambda inner: CFG(inner, 1.0),
     "CFG of scale 0": lambda inner: CFG(inner, 0.0),
+    "Told": lambda inner: Told(inner, 7.5),
     "CFG in an empty interval": lambda inner: CFG(inner, 7.5, interval=(0.5, 0.5)),
     "Blended, near alone": lambda inner: Blended(inner, unreachable, Constant(0)),
     "Blended, far alone": lambda inner: Blended(unreachable, inner, Constant(1)),

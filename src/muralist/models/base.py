@@ -27,6 +27,7 @@ class Card:
     scheduler: Mapping[str, Any]  # a diffusers scheduler config
     num_inference_steps: int = 50
     guidance_scale: float = 7.5
+    distilled: bool = False  # with guidance: the network is told the scale, and leads by itself
     decoder_width: int = 128  # channels of the decoder at full resolution
 
     def latent(self, height: int, width: int) -> Size:

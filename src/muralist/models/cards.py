@@ -199,4 +199,14 @@ def card_of_configs(name: str, configs: Mapping[str, Mapping[str, Any]]) -> Card
         channels=vae["latent_channels"],
         scheduler=configs["scheduler"],
         decoder_width=vae["block_out_channels"][0],
+        **_distilled(unet, configs["scheduler"]),
     )
+
+
+def _distilled(unet: Mapping[str, Any], scheduler: Mapping[str, Any]) -> dict[str, Any]:
+    """What suits networks that were distilled to few steps, as far as configs tell."""
+    if unet.get("time_cond_proj_dim") is not None:  # diffusers' defaults for these
+        return {"distilled": True, "num_inference_steps": 4, "guidance_scale": 8.5}
+    if scheduler.get("_class_name") in ("LCMScheduler", "TCDScheduler"):
+        return {"num_inference_steps": 4, "guidance_scale": 1.0}
+    return {}

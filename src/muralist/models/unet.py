@@ -25,11 +25,26 @@ def predict(
     output = network(
         x.to(device, dtype),
         torch.full((len(x),), q.step.timestep, device=device),
+        timestep_cond=_told(network, q.told, device),
         encoder_hidden_states=q.cond.rows(len(x)).embeds.to(device, dtype),
         added_cond_kwargs=added,
         return_dict=False,
     )[0].to(x.device, x.dtype)
     return Estimate(x, q.step.carry * x - q.step.gain * output)
+
+
+def _told(network: Any, scale: float | None, device: torch.device) -> Tensor | None:
+    """The guidance scale as networks distilled with it read it: waves of it, one row for all."""
+    from diffusers.models.embeddings import get_timestep_embedding
+
+    width = network.config.get("time_cond_proj_dim")
+    if width is None or scale is None:
+        return None
+    # counted from 1, which is no guidance, in thousandths, as if it were a timestep
+    waves = get_timestep_embedding(
+        torch.tensor([1000 * (scale - 1)]), width, flip_sin_to_cos=False, downscale_freq_shift=1
+    )
+    return waves.to(device, network.dtype, non_blocking=True)
 
 
 def decode(vae: Any, latents: Tensor, device: torch.device) -> Tensor:
