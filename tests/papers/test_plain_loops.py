@@ -28,6 +28,28 @@ def exact_convolutions():
 
 
 @pytest.fixture
+def model_like_sd21(tiny_sd):
+    """The tiny SD's classes with a network like SD 2.1's, of velocity, from pure noise."""
+    from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+
+    parts, changes = (
+        dict(tiny_sd.pipe.components),
+        {"sample_size": 16, "use_linear_projection": True},
+    )
+    torch.manual_seed(6)
+    parts["unet"] = UNet2DConditionModel.from_config({**parts["unet"].config, **changes})
+    parts["scheduler"] = DDIMScheduler.from_config(
+        parts["scheduler"].config,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+    )
+    return muralist.wrap(
+        StableDiffusionPipeline(**parts, requires_safety_checker=False).to(tiny_sd.device)
+    )
+
+
+@pytest.fixture
 def model_of(tiny_sdxl):
     """The tiny model under another scheduler, or trained on another target."""
 
@@ -135,6 +157,13 @@ def test_multidiffusion_equals_the_plain_loop(model_of, scheduler, height, width
 def test_multidiffusion_equals_the_plain_loop_without_size_ids(tiny_sd):
     errors, ours, plain = compare(asked(tiny_sd, 400, 328, MultiDiffusion(window=16, stride=8)))
     assert max(errors) < TOLERANCE["epsilon"], errors
+    assert ours == plain
+
+
+@pytest.mark.parametrize("method", [DemoFusion(), MultiDiffusion()], ids=["DemoFusion", "windows"])
+def test_stable_diffusion_2_equals_the_plain_loop_from_pure_noise(model_like_sd21, method):
+    errors, ours, plain = compare(asked(model_like_sd21, 256, 200, method))
+    assert max(errors) < TOLERANCE["v_prediction"], errors
     assert ours == plain
 
 
