@@ -6,10 +6,13 @@ import psutil
 
 from muralist.models.blank import Blank
 from muralist.request import Request
+from muralist.stepped import Stepped
 
 __all__ = ["canvas_bytes", "canvas_place"]
 
-_CANVASES = 15  # of float32, of the last stage, alive at once at most; a test counts them
+# of float32, of the last stage, alive at once at most; tests count them
+_CANVASES = 15
+_STEPPED = 20  # where diffusers takes the steps
 _ON_DEVICE = 1 << 30  # bytes of canvases that a device has room for beside a model
 
 
@@ -28,4 +31,5 @@ def canvas_bytes(request: Request) -> int:
     """What all canvases take at most, with the results of earlier stages; a plan counts better."""
     stages = request.method.stages(request.guided(Blank(request.card.native)), request.size)
     *earlier, last = [stage.size.area for stage in stages]
-    return (_CANVASES * last + sum(earlier)) * request.card.channels * 4
+    most = _STEPPED if isinstance(request.schedule.solver, Stepped) else _CANVASES
+    return (most * last + sum(earlier)) * request.card.channels * 4

@@ -122,6 +122,15 @@ def test_where_canvases_go_is_decided_by_no_less_than_they_take(method, side):
     assert plan(request).canvas_bytes <= canvas_bytes(request)
 
 
+@pytest.mark.parametrize("solver", ["pndm", "sa", "unipc"])
+def test_what_diffusers_takes_to_step_and_remembers_is_planned_for(solver):
+    settings = {"height": 48, "width": 56, "num_inference_steps": 5, "batch_size": 1}
+    request = toy_request(DemoFusion(), model=Quick(), solver=solver, **settings)
+    planned = plan(request).canvas_bytes
+    assert planned == pytest.approx(held_by_a_run(request), rel=0.15)
+    assert planned <= canvas_bytes(request)
+
+
 def test_earlier_results_are_planned_for():
     """All but the last stage's, which is larger than each of them."""
     request = toy_request(height=64, width=64)
@@ -330,7 +339,7 @@ def test_a_file_takes_what_the_check_for_room_assumes():
     assert taken[".tif"] > taken[".dzi"] == taken[".jpg"] > 0
 
 
-@pytest.mark.parametrize("solver", ["ddim", "dpmpp2m"])
+@pytest.mark.parametrize("solver", ["ddim", "dpmpp2m", "pndm"])
 def test_a_job_takes_no_more_than_is_planned_and_no_less_than_half(tmp_path, solver):
     request, most = toy_request(height=96, width=96, solver=solver), 0
     for _ in muralist.generate(request, job=Job(tmp_path / "job", request, interval=0)):
