@@ -1,20 +1,29 @@
 """How noise falls: steps and solver from any diffusers scheduler config, and ramps over them."""
 
-import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
-from torch import Tensor
 
 from muralist.canvas import Size
-from muralist.errors import BadRequest, UnsupportedModel
+from muralist.errors import BadRequest, MuralistError, UnsupportedModel
+from muralist.levels import (
+    known_to,
+    of_sigmas,
+    scales,
+    seen,
+    settings_of,
+    steps_of,
+    straight,
+    unscaled,
+    vp_sigma,
+)
 from muralist.query import Cond, Estimate, Query, Step
 from muralist.solve import DPMSolverPP2M, Solver, ddim, euler
-from muralist.stepped import Stepped, awake, takes_generator
+from muralist.stepped import Stepped
 
 __all__ = [
     "SCHEDULERS",
@@ -171,7 +180,7 @@ def schedule(
             f"num_inference_steps is {num_inference_steps}; 1 to {trained} are possible"
         )
     scheduler = _made(name, config, changes)
-    settings = _settings(scheduler)
+    settings = settings_of(scheduler)
     _refuse(settings, config)
     try:
         scheduler.set_timesteps(num_inference_steps)
@@ -185,28 +194,23 @@ def schedule(
             " fewer"
         )
     covered = all(settings.get(key) in values for key, values in _PAIRED.items())
-    return (SCHEDULERS[name] if covered else _read_stepped)(scheduler)
+    try:
+        return (SCHEDULERS[name] if covered else _read_stepped)(scheduler)
+    except MuralistError:
+        raise
+    except (NotImplementedError, ValueError) as error:
+        raise UnsupportedModel(f"{name} cannot step with its config: {_first(error)}") from error
 
 
 def _made(name: str, config: Mapping[str, Any], changes: Mapping[str, Any]) -> Any:
     import diffusers
 
     cls = getattr(diffusers, name)
-    changed = {key: changes[key] for key in changes.keys() & _known(cls)}
+    changed = {key: changes[key] for key in changes.keys() & known_to(cls)}
     try:
         return cls.from_config({**config}, **changed)
     except (ValueError, NotImplementedError, ImportError) as error:
         raise UnsupportedModel(f"{name} cannot be made of its config: {_first(error)}") from error
-
-
-def _settings(scheduler: Any) -> dict[str, Any]:
-    """Its config without what other schedulers have left there."""
-    known = _known(type(scheduler))
-    return {key: value for key, value in scheduler.config.items() if key in known}
-
-
-def _known(cls: type) -> Set[str]:
-    return inspect.signature(cls.__init__).parameters.keys()
 
 
 def _refuse(settings: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -258,19 +262,19 @@ def _read_ddim(scheduler: Any) -> Schedule:
         after = timestep - stride
         alpha = float(alphas[timestep])
         alpha_next = float(alphas[after] if after >= 0 else scheduler.final_alpha_cumprod**0.5)
-        moves.append(((alpha, _other(alpha)), (alpha_next, _other(alpha_next))))
-    return Schedule(_steps(scheduler, moves), ddim)
+        moves.append(((alpha, vp_sigma(alpha)), (alpha_next, vp_sigma(alpha_next))))
+    return Schedule(steps_of(scheduler, moves), ddim)
 
 
 def _read_euler(scheduler: Any) -> Schedule:
-    steps = _steps(scheduler, pairwise(_of_sigmas(scheduler)))
+    steps = steps_of(scheduler, pairwise(of_sigmas(scheduler)))
     # diffusers starts from noise times init_noise_sigma in the variable x / alpha
     return Schedule(steps, euler, noise_scale=float(scheduler.init_noise_sigma) * steps[0].alpha)
 
 
 def _read_flow_euler(scheduler: Any) -> Schedule:
-    levels = [_straight(sigma) for sigma in scheduler.sigmas.double().tolist()]
-    return Schedule(_steps(scheduler, pairwise(levels)), euler)
+    levels = [straight(sigma) for sigma in scheduler.sigmas.double().tolist()]
+    return Schedule(steps_of(scheduler, pairwise(levels)), euler)
 
 
 def _read_dpm(scheduler: Any) -> Schedule:
@@ -278,14 +282,14 @@ def _read_dpm(scheduler: Any) -> Schedule:
     last = config.euler_at_final or config.final_sigmas_type == "zero"
     last = last or (config.lower_order_final and len(scheduler.timesteps) < 15)
     solver = DPMSolverPP2M(first_order_last=last) if config.solver_order == 2 else ddim
-    return Schedule(_steps(scheduler, pairwise(_of_sigmas(scheduler))), solver)
+    return Schedule(steps_of(scheduler, pairwise(of_sigmas(scheduler))), solver)
 
 
 def _read_stepped(scheduler: Any) -> Schedule:
     """The levels at which the network is asked; the rest is diffusers'."""
-    scaled = _scales(scheduler)
-    levels = _seen(scheduler) if scaled else _unscaled(scheduler)
-    steps = _steps(scheduler, pairwise(levels))
+    scaled = scales(scheduler)
+    levels = seen(scheduler) if scaled else unscaled(scheduler)
+    steps = steps_of(scheduler, pairwise(levels))
     # what the network is shown is our x; a scheduler that scales it has x / alpha
     units = (*(step.alpha if scaled else 1.0 for step in steps), 1.0)
     solver = Stepped(scheduler, units)
@@ -336,48 +340,6 @@ SCHEDULERS: Mapping[str, Callable[[Any], Schedule]] = {
     ),
 }
 
-Level: TypeAlias = tuple[float, float]  # alpha, sigma
-
-
-def _scales(scheduler: Any) -> bool:
-    """Whether the network is shown something else than the scheduler's sample."""
-    shown = awake(scheduler).scale_model_input(torch.ones(1), scheduler.timesteps[0])
-    return float(shown) != 1
-
-
-def _seen(scheduler: Any) -> list[Level]:
-    """Levels of the network's input, x0 + ratio * noise scaled to the spread of data and 1.
-
-    Found by asking: schedulers of second order have them in between, too, each in its own way.
-    """
-    spread, one = _settings(scheduler).get("sigma_data", 1.0), torch.ones(1, 1, 1, 1).double()
-    random = {"generator": torch.Generator()} if takes_generator(scheduler) else {}
-    asked, levels = awake(scheduler, {k: _double(v) for k, v in vars(scheduler).items()}), []
-    for timestep in scheduler.timesteps:
-        alpha = float(asked.scale_model_input(one, timestep))
-        levels.append((alpha, math.sqrt(1 - (alpha * spread) ** 2)))
-        asked.step(one, timestep, one, **random)
-    return [*levels, (1.0, 0.0)]
-
-
-def _double(value: Any) -> Any:
-    floating = isinstance(value, Tensor) and value.is_floating_point()
-    return value.double() if floating else value
-
-
-def _unscaled(scheduler: Any) -> list[Level]:
-    """Levels of a scheduler whose sample is what the network is shown; the end is the picture."""
-    if hasattr(scheduler, "_sigma_to_alpha_sigma_t"):
-        return _of_sigmas(scheduler)
-    alphas = scheduler.alphas_cumprod.double().sqrt()[scheduler.timesteps.long()].tolist()
-    return [*((alpha, _other(alpha)) for alpha in alphas), (1.0, 0.0)]
-
-
-def _of_sigmas(scheduler: Any) -> list[Level]:
-    """Levels of ratios of noise to picture, or of flow."""
-    level = _straight if _settings(scheduler).get("use_flow_sigmas") else _variance_preserving
-    return [level(sigma) for sigma in scheduler.sigmas.double().tolist()]
-
 
 def _entries(scheduler: Any) -> tuple[int, ...] | None:
     """The first calls of steps, where a scheduler makes several for one."""
@@ -386,64 +348,3 @@ def _entries(scheduler: Any) -> tuple[int, ...] | None:
         return tuple(range(0, calls, scheduler.order))
     doubled = calls > scheduler.num_inference_steps  # PNDM's second, which corrects the first
     return (0, *range(2, calls)) if doubled else None
-
-
-def _variance_preserving(ratio: float) -> Level:
-    """The level of a noise-to-signal ratio."""
-    alpha = 1 / math.sqrt(1 + ratio**2)
-    return alpha, ratio * alpha
-
-
-def _straight(sigma: float) -> Level:
-    """The level of rectified flow."""
-    return 1 - sigma, sigma
-
-
-def _other(alpha: float) -> float:
-    return math.sqrt(max(1 - alpha**2, 0.0))
-
-
-def _steps(scheduler: Any, moves: Iterable[tuple[Level, Level]]) -> tuple[Step, ...]:
-    timesteps, config = scheduler.timesteps.tolist(), _settings(scheduler)
-    # networks that are told the logarithm of a level know no training timesteps
-    told = "sigma_data" in config or config.get("timestep_type") == "continuous"
-    steps = []
-    for index, (timestep, (now, after)) in enumerate(zip(timesteps, moves, strict=True)):
-        carry, gain = _parametrisation(config, *now)
-        spent = index / len(timesteps)
-        steps.append(
-            Step(
-                index=index,
-                count=len(timesteps),
-                timestep=float(timestep),
-                t=1 - spent if told else float(timestep) / config["num_train_timesteps"],
-                alpha=now[0],
-                sigma=now[1],
-                alpha_next=after[0],
-                sigma_next=after[1],
-                carry=carry,
-                gain=gain,
-            )
-        )
-    return tuple(steps)
-
-
-def _parametrisation(config: Mapping[str, Any], alpha: float, sigma: float) -> tuple[float, float]:
-    """(carry, gain) in x0 = carry * x - gain * output."""
-    flow = config.get("use_flow_sigmas") or "prediction_type" not in config
-    prediction = "flow_prediction" if flow else config["prediction_type"]
-    if "sigma_data" in config:  # Karras et al., 2022, table 1; x is scaled by c_in, which is alpha
-        spread = config["sigma_data"]
-        sign = {"epsilon": -1, "v_prediction": 1}[prediction]
-        return spread**2 * alpha, sign * spread * sigma
-    if prediction == "epsilon" and alpha > 0:
-        return 1 / alpha, sigma / alpha
-    if prediction == "v_prediction":
-        return alpha, sigma
-    if prediction == "flow_prediction":
-        return 1.0, sigma
-    if prediction == "sample":
-        return 0.0, -1.0
-    if prediction == "epsilon":
-        raise UnsupportedModel("a network that predicts noise cannot start from pure noise (SNR 0)")
-    raise UnsupportedModel(f"prediction type {prediction!r} is not covered")

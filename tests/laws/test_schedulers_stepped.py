@@ -225,6 +225,20 @@ def test_settings_that_end_in_nothing_are_refused():
         schedule(config, 4)
 
 
+@pytest.mark.parametrize("name", ["EulerAncestralDiscrete", "PNDM", "EDMEuler"])
+def test_predictions_that_diffusers_has_no_step_for_are_refused(name):
+    config = {**_base(name), "_class_name": f"{name}Scheduler", "prediction_type": "sample"}
+    with pytest.raises(UnsupportedModel, match=r"sample|prediction_type"):
+        schedule(config, 4)
+
+
+@pytest.mark.parametrize("solver", ["ddim", "euler_a"])
+def test_a_network_preconditioned_for_its_data_keeps_its_scheduler(solver):
+    config = {"_class_name": "EDMEulerScheduler", "sigma_data": 0.5}
+    with pytest.raises(UnsupportedModel, match=r"sigma_data=0\.5 needs the scheduler it came with"):
+        schedule(config, 4, solver)
+
+
 def test_a_table_that_is_short_is_said():
     with pytest.raises(BadRequest, match="num_inference_steps is 60; LCMScheduler says"):
         schedule({**SD, "_class_name": "LCMScheduler"}, 60)

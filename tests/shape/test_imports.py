@@ -11,7 +11,7 @@ import muralist
 
 SOURCE = Path(muralist.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-PARTS = ("views", "denoisers", "guides", "patches", "fuse", "solve", "stepped")
+PARTS = ("views", "denoisers", "guides", "patches", "fuse", "solve", "stepped", "levels")
 VOCABULARY = ("canvas", "query", "strips", "memory", "room", "errors", "suggest")
 
 

@@ -50,7 +50,8 @@ def _told(network: Any, scale: float | None, device: torch.device) -> Tensor | N
 def decode(vae: Any, latents: Tensor, device: torch.device) -> Tensor:
     """Latents to pixels, 0 to 1. A decoder that overflows in float16 decodes in float32."""
     with _safe(vae):
-        scaled = latents.to(device, vae.dtype) / vae.config.scaling_factor
+        mean, spread = _standard(vae, device)
+        scaled = latents.to(device, vae.dtype) / vae.config.scaling_factor * spread + mean
         return vae.decode(scaled, return_dict=False)[0].float() / 2 + 0.5
 
 
@@ -58,7 +59,17 @@ def encode_pixels(vae: Any, pixels: Tensor, device: torch.device) -> Tensor:
     """Pixels, 0 to 1, to latents. An encoder that overflows in float16 encodes in float32."""
     with _safe(vae):
         encoded = vae.encode(2 * pixels.to(device, vae.dtype) - 1, return_dict=False)[0]
-        return encoded.mode().float() * vae.config.scaling_factor
+        mean, spread = _standard(vae, device)
+        return (encoded.mode().float() - mean) / spread * vae.config.scaling_factor
+
+
+def _standard(vae: Any, device: torch.device) -> tuple[Tensor | float, Tensor | float]:
+    """Mean and spread of what is encoded, by channel, where a config tells (Playground v2.5)."""
+    told = [vae.config.get(name) for name in ("latents_mean", "latents_std")]
+    if None in told:
+        return 0.0, 1.0
+    mean, spread = (torch.tensor(each).view(1, -1, 1, 1).to(device, vae.dtype) for each in told)
+    return mean, spread
 
 
 @contextmanager
