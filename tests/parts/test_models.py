@@ -130,8 +130,8 @@ def test_another_architecture_is_refused(tmp_path):
 
 
 def test_another_scheduler_is_refused_when_a_picture_is_asked_for(tmp_path):
-    name = configured(tmp_path, "scheduler/scheduler_config.json", _class_name="LCMScheduler")
-    with pytest.raises(UnsupportedModel, match="LCMScheduler is not covered; choose one of ddim"):
+    name = configured(tmp_path, "scheduler/scheduler_config.json", _class_name="IPNDMScheduler")
+    with pytest.raises(UnsupportedModel, match="IPNDMScheduler is not covered; choose one of ddim"):
         muralist.Request(model=name)
 
 
