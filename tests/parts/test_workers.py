@@ -87,7 +87,7 @@ def test_several_prompts_are_painted_by_one_crew(monkeypatch):
         hirings.append(given)
         yield Crew(Benches(1))
 
-    monkeypatch.setattr("muralist.generation.hired", counting)
+    monkeypatch.setattr("muralist.painting.hired", counting)
     settings = {"height": 32, "width": 32, "num_inference_steps": 2, "workers": 2}
     together = muralist.paint(Toy(), ["", ""], **settings)
     assert len(together) == 2 and len(hirings) == 1
