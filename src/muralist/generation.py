@@ -119,8 +119,11 @@ def _generate(
     crew: Crew | None,
 ) -> Iterator[Event]:
     model = load(request.model) if isinstance(request.model, str) else request.model
-    with _hired(request, model) if crew is None else nullcontext(crew) as crew:
-        yield from _staged(request, model, fill, settings, job, folder, crew)
+    try:
+        with _hired(request, model) if crew is None else nullcontext(crew) as crew:
+            yield from _staged(request, model, fill, settings, job, folder, crew)
+    finally:
+        model.rest()
 
 
 def _hired(request: Request, model: Model) -> AbstractContextManager[Crew]:

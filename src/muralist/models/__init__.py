@@ -46,7 +46,7 @@ def load(
     facts = card(name)
     device = torch.device(device or best_device())
     dtype = dtype or suited(device)
-    return _ADAPTERS[facts.pipeline](_pipeline(facts, dtype).to(device), facts, device, loaded=True)
+    return _ADAPTERS[facts.pipeline](_pipeline(facts, dtype).to(device), facts, loaded=True)
 
 
 def suited(device: str | torch.device | None = None) -> torch.dtype:
@@ -74,7 +74,7 @@ def wrap(pipe: Any, name: str | None = None) -> Model:
             f"{type(pipe).__name__} is no pipeline of the supported ones"
         ) from error
     facts = card_of_configs(source, configs)
-    return _ADAPTERS[facts.pipeline](pipe, facts, pipe._execution_device)
+    return _ADAPTERS[facts.pipeline](pipe, facts)
 
 
 def _pipeline(facts: Card, dtype: torch.dtype) -> Any:

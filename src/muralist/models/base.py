@@ -28,6 +28,8 @@ class Card:
     num_inference_steps: int = 50
     guidance_scale: float = 7.5
     decoder_width: int = 128  # channels of the decoder at full resolution
+    controlnets: int = 0  # that control images can be given for
+    ip_adapters: int = 0  # that pictures can be given for as prompts
 
     def latent(self, height: int, width: int) -> Size:
         """The canvas of a picture of that many pixels.
@@ -78,6 +80,10 @@ class Model(Painter, Protocol):
 
         What would be converted for each time is converted once, and is as it was afterwards.
         """
+        ...
+
+    def rest(self) -> None:
+        """Lets go of what a run has brought to the device, where weights rest elsewhere."""
         ...
 
     def dropped(self, prompt: str) -> str:

@@ -88,6 +88,9 @@ class Toy:
     def text(self, prompt: str) -> None:
         return None
 
+    def rest(self) -> None:
+        pass
+
     def dropped(self, prompt: str) -> str:
         return ""
 

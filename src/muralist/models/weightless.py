@@ -43,8 +43,8 @@ def weightless(model: Model | str, card: Card, dtype: torch.dtype) -> Weightless
     for network in networks.values():
         nn.Module.to(network, dtype)  # diffusers' own `to` warns of what is done when it loads
     adapter = {"StableDiffusionPipeline": SD, "StableDiffusionXLPipeline": SDXL}[card.pipeline]
-    pipe = SimpleNamespace(**networks)
-    return Weightless(adapter(pipe, card, torch.device("meta")), cond, networks)
+    pipe = SimpleNamespace(**networks, _execution_device=torch.device("meta"))
+    return Weightless(adapter(pipe, card), cond, networks)
 
 
 def _configs(model: Model | str) -> Configs:
