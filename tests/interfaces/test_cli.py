@@ -15,6 +15,8 @@ from PIL import Image
 from muralist.cli import main
 from muralist.sinks import read_settings
 
+LOAD = "muralist.cli.painting.load"  # what commands call for a model
+
 
 def size_of(path: str | Path) -> tuple[int, int]:
     with Image.open(path) as image:
@@ -65,7 +67,7 @@ def test_a_disk_that_is_clearly_too_small_is_refused_before_painting(run, monkey
 
     The job's canvas and what is looked back on are 3 MiB each, twice.
     """
-    monkeypatch.setattr("muralist.models.load", lambda *_, **__: pytest.fail("loaded a model"))
+    monkeypatch.setattr(LOAD, lambda *_, **__: pytest.fail("loaded a model"))
     monkeypatch.setattr("muralist.sinks.spool.IN_MEMORY", 0)
     usage = shutil.disk_usage(".")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=13 * 2**20))
@@ -290,7 +292,7 @@ def test_plan_foretells_the_time(run):
 def test_bad_input_gets_one_sentence_and_exit_code_2_before_anything_is_loaded(
     run, monkeypatch, arguments, sentence
 ):
-    monkeypatch.setattr("muralist.models.load", lambda *_, **__: pytest.fail("loaded a model"))
+    monkeypatch.setattr(LOAD, lambda *_, **__: pytest.fail("loaded a model"))
     if arguments[0] == "paint" and "--model" not in arguments:
         arguments = [*arguments, "--model", "toy"]
     code, out, err = run(*arguments)

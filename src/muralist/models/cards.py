@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from muralist.canvas import Size
 from muralist.errors import BadRequest, ModelNotFound, MuralistError, UnsupportedModel

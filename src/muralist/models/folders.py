@@ -49,8 +49,9 @@ def chosen_variant(wanted: Checkpoint, folder: Path) -> str | None:
     for part, variants in there.items():
         # a part that comes in no variant at all is the same in all of them
         if variant not in variants and not (part != "unet" and variants == {_PLAIN}):
+            other = _called(variants)
             raise ModelNotFound(
-                f"{wanted.name!r} has no {_called([variant])} of its {part}, but {_called(variants)}"
+                f"{wanted.name!r} has no {_called([variant])} of its {part}, but {other}"
             )
     return wanted.variant
 

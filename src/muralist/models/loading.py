@@ -27,9 +27,10 @@ def pipeline(facts: Card, dtype: torch.dtype) -> Any:
     what does not fit together; as far as headers tell, before any weight is read.
     """
     wanted = facts.checkpoint
-    base, file = configs_of(wanted), single_file(wanted)
+    file = single_file(wanted)
     try:
-        read = _folder_reader(wanted) if file is None else _file_reader(wanted, file, base)
+        read = _folder_reader(wanted) if file is None else _file_reader(wanted, file)
+        base = configs_of(wanted)
         without = {"safety_checker": None, "feature_extractor": None}
         given = without if facts.pipeline == "StableDiffusionPipeline" else {}
         pipe = read(_kind(facts), dtype, {**given, **components(wanted, base, dtype)})
@@ -63,9 +64,9 @@ def _folder_reader(wanted: Checkpoint) -> Any:
     return read
 
 
-def _file_reader(wanted: Checkpoint, file: Path, base: Configs) -> Any:
+def _file_reader(wanted: Checkpoint, file: Path) -> Any:
     """Reads a single file, whose network is laid out as the configs say."""
-    _check_layout(wanted, file, base)
+    _check_layout(wanted, file, configs_of(wanted))
     configs = _config_folder(wanted)
 
     def read(kind: Any, dtype: torch.dtype, given: dict[str, Any]) -> Any:
@@ -100,7 +101,7 @@ def _check_layout(wanted: Checkpoint, file: Path, base: Configs) -> None:
     if found != told:
         wrong = next(iter((found - told) or (told - found)))
         raise UnsupportedModel(
-            f"the network of {wanted.name!r} is not the one that {wanted.config or 'its family'} has:"
+            f"the network of {wanted.name!r} is not that of {wanted.config or 'its family'}:"
             f" {found.total()} tensors where there are {told.total()}, a {wrong} among those that"
             " differ; give the folder of its own configs as config"
         )

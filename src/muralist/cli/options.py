@@ -1,0 +1,149 @@
+"""Options that several commands share, in groups."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Group, Parameter
+
+__all__ = ["Files", "Hands", "Json", "Look", "Out", "limits"]
+
+Out = Annotated[
+    Path,
+    Parameter(
+        help="PNG, JPEG, WebP, TIFF (.tif) or Deep Zoom (.dzi) file, the last two of any size; a"
+        " free name here if unset"
+    ),
+]
+Json = Annotated[bool, Parameter(negative="", help="one JSON object a line, for machines")]
+
+
+@Parameter(name="*", group=Group("What the picture is", sort_key=1))
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What decides the picture, beside its prompt: arguments of `typed.request`."""
+
+    size: Annotated[str | None, Parameter(help="width x height in pixels, 512x512 for example")] = (
+        None
+    )
+    model: Annotated[
+        str | None,
+        Parameter(
+            help="shapes (which the package holds), toy, sdxl, sd15, sd21, folder or hub id; shapes"
+            " if unset"
+        ),
+    ] = None
+    negative_prompt: Annotated[str | None, Parameter(help="what to lead away from")] = None
+    seed: Annotated[
+        int | None, Parameter(help="every random number follows from it; 0 if unset")
+    ] = None
+    method: Annotated[
+        str | None, Parameter(help="a name that `muralist methods` lists; demofusion if unset")
+    ] = None
+    set: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="NAME=VALUE, a setting of the method; repeatable"),
+    ] = None
+    slider: Annotated[
+        int | None,
+        Parameter(help="Pixelsmith's: steps held to the last picture; fewer are freer"),
+    ] = None
+    num_inference_steps: Annotated[
+        int | None, Parameter(name="--steps", help="denoising steps of every stage")
+    ] = None
+    guidance_scale: Annotated[
+        float | None, Parameter(help="how strongly the prompt leads; 1 and less is off")
+    ] = None
+    guidance_rescale: Annotated[
+        float | None, Parameter(help="0 to 1, against overexposure at high scales")
+    ] = None
+    guidance_interval: Annotated[
+        tuple[float, float] | None,
+        Parameter(
+            negative="", help="guide from the first to the second fraction of the steps: 0.2 0.8"
+        ),
+    ] = None
+    pag_scale: Annotated[
+        float | None,
+        Parameter(help="perturbed-attention guidance, beside the prompt's; 3 is usual"),
+    ] = None
+    solver: Annotated[
+        str | None, Parameter(help="ddim, euler or dpmpp2m; as the model's scheduler says if unset")
+    ] = None
+
+    def asked(self) -> dict[str, Any]:
+        """What was given, as `typed.request` takes it."""
+        known = _given(self)
+        if (slider := known.pop("slider", None)) is not None:
+            known = {"method": "pixelsmith", **known}
+            known["set"] = [*known.get("set", []), f"slider={slider}"]
+        return known
+
+
+@Parameter(name="*", group=Group("How it is computed", sort_key=2))
+@dataclass(frozen=True, kw_only=True)
+class Hands:
+    """What changes memory and speed, and not the picture. What is unset is left to its default."""
+
+    batch_size: Annotated[
+        int | None, Parameter(help="views the network sees at once; 16 if unset")
+    ] = None
+    canvas: Annotated[
+        str | None,
+        Parameter(help="device, ram or disk: where latents are kept; as their size asks if unset"),
+    ] = None
+    device: Annotated[str | None, Parameter(help="cuda, mps or cpu; the best if unset")] = None
+    dtype: Annotated[
+        str | None,
+        Parameter(help="float32, float16 or bfloat16; what suits the device if unset"),
+    ] = None
+    workers: Annotated[
+        int | None, Parameter(help="processes that share the views of each step, one per GPU")
+    ] = None
+    ray: Annotated[
+        str | None,
+        Parameter(
+            help="a Ray cluster that shares them: auto, HOST:PORT, local for a new one, or none"
+        ),
+    ] = None
+
+    def told(self) -> dict[str, Any]:
+        """What was given, for a job to remember; a cluster may be taken back."""
+        return {**_given(self), **({"ray": None} if self.ray == "none" else {})}
+
+    def limits(self) -> dict[str, Any]:
+        """What was given of what a request takes."""
+        return limits(self.told())
+
+
+@Parameter(name="*", group=Group("What is kept beside it", sort_key=3))
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """What is written beside the picture."""
+
+    stages: Annotated[
+        Path | None, Parameter(help="folder for every stage's picture, as it appears")
+    ] = None
+    explain: Annotated[
+        Path | None,
+        Parameter(help="folder for why it looks so, as far as the method can tell"),
+    ] = None
+    job: Annotated[
+        Path | None,
+        Parameter(help="folder to take the run up from; the picture's name and .job if unset"),
+    ] = None
+    keep: Annotated[bool, Parameter(negative="", help="keep the job's folder when all is done")] = (
+        False
+    )
+
+
+def limits(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request takes of what hands were told."""
+    known = {name: told.get(name) for name in ("batch_size", "canvas", "workers", "ray")}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _given(options: Look | Hands) -> dict[str, Any]:
+    named = {field.name: getattr(options, field.name) for field in fields(options)}
+    return {name: value for name, value in named.items() if value is not None}
