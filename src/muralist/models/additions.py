@@ -39,7 +39,7 @@ def add(pipe: Any, wanted: Checkpoint, base: Configs) -> None:
 
 
 def _controlnet(name: str, dtype: torch.dtype) -> Any:
-    from diffusers import ControlNetModel
+    from diffusers.models.controlnets.controlnet import ControlNetModel
 
     folder = folder_of(name, "ControlNet", _WEIGHTS)
     return ControlNetModel.from_pretrained(
@@ -48,7 +48,7 @@ def _controlnet(name: str, dtype: torch.dtype) -> Any:
 
 
 def _vae(name: str, base: Configs, dtype: torch.dtype) -> Any:
-    from diffusers import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     path = local(name)
     if path is None or path.is_dir():

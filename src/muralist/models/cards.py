@@ -106,7 +106,7 @@ def card(model: str | Checkpoint) -> Card:
     )
 
 
-def checkpoint_of(model: str | Checkpoint) -> Checkpoint:
+def checkpoint_of(model: str | Path | Checkpoint) -> Checkpoint:
     """A name alone is a checkpoint."""
     if isinstance(model, Checkpoint):
         return model
