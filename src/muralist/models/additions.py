@@ -1,6 +1,7 @@
 """What is added to a pipeline: ControlNets, another autoencoder, IP-Adapters, LoRAs, words."""
 
 import json
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -102,9 +103,11 @@ def _add_loras(pipe: Any, wanted: Checkpoint) -> None:
     names = [f"lora_{number}" for number in range(1, len(wanted.lora) + 1)]
     for name, lora in zip(names, wanted.lora, strict=True):
         file = file_of(lora.file, "LoRA")
-        pipe.load_lora_weights(
-            str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
-        )
+        with warnings.catch_warnings():  # several are meant
+            warnings.filterwarnings("ignore", "Already found a `peft_config` attribute")
+            pipe.load_lora_weights(
+                str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
+            )
         if not any(name in adapters for adapters in pipe.get_list_adapters().values()):
             raise UnsupportedModel(f"the LoRA {lora.file!r} changes no layer of the model")
     pipe.set_adapters(names, [lora.weight for lora in wanted.lora])
