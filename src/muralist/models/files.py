@@ -9,7 +9,17 @@ from typing import Any, NamedTuple
 
 from muralist.errors import ModelNotFound, UnsupportedModel
 
-__all__ = ["Header", "explained", "file_of", "folder_of", "header", "local", "on_hub", "read"]
+__all__ = [
+    "Header",
+    "explained",
+    "file_of",
+    "folder_of",
+    "header",
+    "local",
+    "on_hub",
+    "read",
+    "source_named",
+]
 
 _PICKLED = (".bin", ".ckpt", ".pt", ".pth")
 _ID = r"[\w-][\w.-]*/[\w-][\w.-]*"
@@ -80,17 +90,24 @@ def file_of(name: str, what: str) -> Path:
         return Path(hf_hub_download(*hub))
 
 
-def folder_of(name: str, what: str, patterns: Sequence[str]) -> Path:
-    """A folder by its path, or a hub id, and what of its files is fetched."""
+def source_named(name: str, what: str) -> Path | str:
+    """A folder by its path, or the hub id of one, and its place there."""
     path = local(name)
     if path is not None and path.is_dir():
         return path
-    hub = on_hub(name)
-    if path is not None or hub is None:
+    if path is not None or on_hub(name) is None:
         raise ModelNotFound(f"there is no {what} {name!r}; a folder or a hub id is needed")
+    return name
+
+
+def folder_of(name: str, what: str, patterns: Sequence[str]) -> Path:
+    """A folder by its path, or a hub id, and what of its files is fetched."""
+    named = source_named(name, what)
+    if isinstance(named, Path):
+        return named
     from huggingface_hub import snapshot_download
 
-    source, inside = hub
+    source, inside = on_hub(named) or (named, "")
     wanted = [f"{inside}/{pattern}" if inside else pattern for pattern in patterns]
     with explained(name, source, wanted):
         return Path(snapshot_download(source, allow_patterns=wanted)) / inside
