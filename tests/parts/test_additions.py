@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 import muralist
 from muralist import BadRequest, Checkpoint, ModelNotFound, Request, UnsupportedModel
 from muralist.models import IPAdapter, Lora, card
+from muralist.models.weightless import weightless
 from tests.checkpoints import DATA, controlnet, folder, ip_adapter, lora, saved, vae, weights
 from tests.laws.parts import distance
 
@@ -278,6 +279,17 @@ def test_pickles_are_refused(base, part, tmp_path):
         card(Checkpoint(base, **{part: tmp_path / "x.bin"}))
 
 
+@pytest.mark.parametrize("part", ["lora", "ip_adapter", "controlnet", "vae"])
+def test_what_is_on_the_hub_is_told_how_to_get_where_there_is_no_network(base, part, monkeypatch):
+    def offline(*args, **settings):
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", offline)
+    name = "some/one" if part in ("controlnet", "vae") else "some/one/weights.safetensors"
+    with pytest.raises(ModelNotFound, match=rf"'{name}.*no network.*`hf download some/one`"):
+        card(Checkpoint(base, **{part: name}))
+
+
 # --- variants and parts of a folder ------------------------------------------------------------
 
 
@@ -324,3 +336,34 @@ def test_a_folder_without_one_of_its_parts_is_said_so(whole):
 def test_configs_are_for_single_files_and_variants_for_folders(whole):
     with pytest.raises(BadRequest, match="config is for a single file"):
         card(Checkpoint(str(whole), config="x"))
+
+
+# --- planned with ------------------------------------------------------------------------------
+
+
+def test_a_plan_counts_the_networks_that_were_added(base, plain, made, tmp_path):
+    """The same of a checkpoint that is only named, and of the model that it loads as."""
+    added = {
+        "controlnet": [controlnet(tmp_path / f"{seed}", plain.pipe, seed) for seed in (1, 2)],
+        "ip_adapter": ip_adapter(tmp_path / "ip", plain.pipe),
+    }
+    files = [each / "diffusion_pytorch_model.safetensors" for each in added["controlnet"]]
+    files.append(tmp_path / "ip" / "image_encoder" / "model.safetensors")
+    more = sum(each.numel() for file in files for each in load_file(file).values())
+    named, loaded = (
+        {
+            name: _size(each)
+            for name, each in weightless(model, card(base), torch.float32).networks.items()
+        }
+        for model in (Checkpoint(base, **added), made(**added))
+    )
+    assert named == loaded
+    assert sum(named.values()) == sum(map(_size, _networks(plain))) + more
+
+
+def _networks(model):
+    return (each for each in model.pipe.components.values() if isinstance(each, torch.nn.Module))
+
+
+def _size(network):
+    return sum(each.numel() for each in network.parameters())

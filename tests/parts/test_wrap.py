@@ -70,6 +70,12 @@ def test_a_pipeline_whose_network_inpaints_is_refused(model):
         muralist.wrap(model.pipe)
 
 
+def test_a_refiner_is_refused(tiny_sdxl):
+    parts = {**tiny_sdxl.pipe.components, "requires_aesthetics_score": True}
+    with pytest.raises(UnsupportedModel, match=r"refines .* cannot paint from noise"):
+        muralist.wrap(diffusers.StableDiffusionXLImg2ImgPipeline(**parts))
+
+
 def test_a_pipeline_without_a_decoder_is_refused(model):
     model.pipe.vae = None
     with pytest.raises(UnsupportedModel, match="Pipeline has no vae"):
@@ -213,6 +219,30 @@ def test_processors_stay_and_the_probe_hears_the_same(model, processor):
     assert all(type(each) is processor for each in pipe.unet.attn_processors.values())
     assert heard[0] is not None
     torch.testing.assert_close(*heard)
+
+
+def test_the_probe_hears_the_words_beside_the_pictures_of_an_ip_adapter(model, tmp_path):
+    """At scale 0 a picture changes nothing, and what is heard of the words is the same."""
+    unet, file = model.pipe.unet, ip_adapter(tmp_path, model.pipe)
+    cond, _ = model.encode("a red cat", None)
+    x, q = normal(1, 4, 16, 16, dtype=torch.float32), replace(query(Size(16, 16)), cond=cond)
+    told = {"image_embeds": [torch.ones(1, 1, 24, device=model.device)]}
+    if cond.pooled is not None:
+        ids = torch.zeros(1, 6, device=model.device)
+        told |= {"text_embeds": cond.pooled, "time_ids": ids}
+
+    def heard():
+        probe = Probe()
+        with torch.no_grad(), probe(unet, x, q):
+            unet(x.to(model.device), 5, cond.embeds, added_cond_kwargs=told)
+        return probe.maps
+
+    before = heard()
+    model.pipe.load_ip_adapter(tmp_path, subfolder="", weight_name=file.rpartition("/")[2])
+    model.pipe.set_ip_adapter_scale(0.0)
+    torch.testing.assert_close(heard(), before)
+    model.pipe.set_ip_adapter_scale(5.0)
+    assert distance(heard(), before) > 1e-3
 
 
 # --- the autoencoder's own rules ---------------------------------------------------------------

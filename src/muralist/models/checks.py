@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from muralist.errors import ModelNotFound, UnsupportedModel
+from muralist.errors import UnsupportedModel
 from muralist.models.architectures import Configs
 from muralist.models.checkpoint import Checkpoint, IPAdapter
-from muralist.models.files import Header, file_of, header, local, read, source_named
+from muralist.models.files import Header, config_of, file_of, header, local, source_named
 
 __all__ = ["check_additions", "image_encoder_of", "tokens_of", "vae_source"]
 
@@ -16,8 +16,7 @@ __all__ = ["check_additions", "image_encoder_of", "tokens_of", "vae_source"]
 def check_additions(checkpoint: Checkpoint, base: Configs) -> None:
     """Raises `ModelNotFound` for what is not there, `UnsupportedModel` for another base's."""
     for name in checkpoint.controlnet:
-        config = _config(source_named(name, "ControlNet"))
-        _check_controlnet(name, config, base)
+        _check_controlnet(name, config_of(name, "ControlNet"), base)
     for lora in checkpoint.lora:
         _check_lora(lora.file, header(file_of(lora.file, "LoRA")), base)
     for adapter in checkpoint.ip_adapter:
@@ -26,13 +25,6 @@ def check_additions(checkpoint: Checkpoint, base: Configs) -> None:
         tokens_of(file, base)
     if checkpoint.vae is not None:
         _check_vae(checkpoint.vae, base)
-
-
-def _config(source: Path | str) -> Mapping[str, Any]:
-    try:
-        return read(source, "config.json")
-    except (OSError, ValueError) as error:
-        raise ModelNotFound(f"{str(source)!r} holds no config of a network: {error}") from error
 
 
 def _check_controlnet(name: str, config: Mapping[str, Any], base: Configs) -> None:
@@ -104,7 +96,7 @@ def _check_ip_adapter(adapter: IPAdapter, found: Header, base: Configs) -> None:
         _check_width(name, width, _read_by(base))
     folder = image_encoder_of(adapter)
     if folder is not None:
-        config = _config(source_named(folder, "image encoder"))
+        config = config_of(folder, "image encoder")
         _check_image_encoder(name, folder, config, found)
 
 
@@ -166,7 +158,7 @@ def _check_vae(name: str, base: Configs) -> None:
             raise UnsupportedModel(f"{name!r} is no autoencoder: decoder.conv_in is missing")
         theirs = first[0][1]
     else:
-        theirs = _config(vae_source(name)).get("latent_channels", 4)
+        theirs = config_of(str(vae_source(name)), "autoencoder").get("latent_channels", 4)
     if theirs != channels:
         raise UnsupportedModel(
             f"the autoencoder {name!r} was made for another base: its latents have {theirs}"

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from muralist.errors import ModelNotFound, UnsupportedModel
+from muralist.errors import ModelNotFound, MuralistError, UnsupportedModel
 
 __all__ = [
     "Header",
+    "config_of",
     "explained",
     "file_of",
     "folder_of",
@@ -122,6 +123,18 @@ def read(source: Path | str, file: str) -> dict[str, Any]:
     owner, inside = on_hub(source) or (source, "")
     with explained(source, owner):
         return json.loads(Path(hf_hub_download(owner, f"{inside}/{file}".strip("/"))).read_text())
+
+
+def config_of(name: str, what: str) -> dict[str, Any]:
+    """The config of one network, by its folder or hub id."""
+    try:
+        return read(source_named(name, what), "config.json")
+    except (OSError, ValueError) as error:
+        if isinstance(error, MuralistError):
+            raise
+        raise ModelNotFound(f"the {what} {name!r} has no config that can be read: {error}") from (
+            error
+        )
 
 
 @contextmanager

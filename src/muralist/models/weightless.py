@@ -1,5 +1,6 @@
 """Checkpoints without their weights: networks of the right shapes on tensors without data."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -10,8 +11,10 @@ from torch import nn
 
 from muralist.models.architectures import Configs
 from muralist.models.base import Card, Model
-from muralist.models.cards import configs_of
+from muralist.models.cards import checkpoint_of, configs_of
 from muralist.models.checkpoint import Checkpoint
+from muralist.models.checks import image_encoder_of
+from muralist.models.files import config_of
 from muralist.models.sd import SD
 from muralist.models.sdxl import SDXL
 from muralist.query import Cond
@@ -53,14 +56,32 @@ def weightless(
 def _configs(model: Model | str | Checkpoint) -> Configs:
     """The configs of a pipeline's networks, by their names."""
     if isinstance(model, str | Checkpoint):
-        return configs_of(model)
-    parts = getattr(getattr(model, "pipe", None), "components", {})
-    names = ("unet", "vae", "text_encoder", "text_encoder_2")
-    found = {name: parts[name] for name in names if parts.get(name) is not None}
+        return {**configs_of(model), **_added(checkpoint_of(model))}
+    parts = dict(getattr(getattr(model, "pipe", None), "components", {}))
+    control = parts.get("controlnet")
+    for number, net in enumerate(getattr(control, "nets", [control])):
+        parts[f"controlnet_{number}"] = net
+    found = {
+        name: part for name, part in parts.items() if part is not None and re.match(_NETWORKS, name)
+    }
     return {
         name: {**_plain(network.config), "_class_name": type(network).__name__}
         for name, network in found.items()
     }
+
+
+_NETWORKS = r"unet$|vae$|text_encoder(_2)?$|image_encoder$|controlnet_\d"
+
+
+def _added(checkpoint: Checkpoint) -> Configs:
+    """The configs of networks beside those of the model's name."""
+    names = enumerate(checkpoint.controlnet)
+    found = {f"controlnet_{number}": config_of(name, "ControlNet") for number, name in names}
+    encoders = filter(None, map(image_encoder_of, checkpoint.ip_adapter))
+    for folder in encoders:  # one for all
+        config = config_of(folder, "image encoder")
+        found["image_encoder"] = {**config, "_class_name": "CLIPVisionModelWithProjection"}
+    return found
 
 
 def _plain(config: Any) -> Mapping[str, Any]:
@@ -77,9 +98,11 @@ def made(name: str, config: Mapping[str, Any]) -> nn.Module:
         return diffusers.UNet2DConditionModel.from_config(dict(config))  # type: ignore
     if name == "vae":
         return diffusers.AutoencoderKL.from_config(dict(config))  # type: ignore
+    if name.startswith("controlnet"):
+        return diffusers.ControlNetModel.from_config(dict(config))  # type: ignore
     known = {key: value for key, value in config.items() if key != "_class_name"}
     kind = getattr(transformers, config["_class_name"])
-    return kind(transformers.CLIPTextConfig(**known))
+    return kind(kind.config_class(**known))
 
 
 def _cond(unet: Mapping[str, Any], dtype: torch.dtype) -> Cond:

@@ -28,6 +28,10 @@ def facts_of(pipe: Any, name: str | None) -> Card:
     missing = [part for part in ("unet", "vae", "scheduler") if getattr(pipe, part, None) is None]
     if missing:
         raise UnsupportedModel(f"the {kind} has no {' and no '.join(missing)}")
+    if getattr(pipe.config, "requires_aesthetics_score", False):
+        raise UnsupportedModel(
+            f"the {kind} refines (SDXL's refiner), which cannot paint from noise; wrap the base"
+        )
     source = name or str(getattr(pipe, "_name_or_path", "") or kind)
     configs = {
         "pipeline": {"_class_name": family},
