@@ -164,8 +164,11 @@ def sequential(pipe, device):
 OFFLOADED = {
     "sequential": sequential,
     "model": lambda pipe, device: pipe.enable_model_cpu_offload(device=device),
-    "group": lambda pipe, device: pipe.enable_group_offload(
+    "leaves": lambda pipe, device: pipe.enable_group_offload(
         onload_device=device, offload_type="leaf_level"
+    ),
+    "blocks": lambda pipe, device: pipe.enable_group_offload(
+        onload_device=device, offload_type="block_level", num_blocks_per_group=1
     ),
 }
 
@@ -184,8 +187,22 @@ def test_offloaded_pipelines_paint_the_same(model, kind, method):
     OFFLOADED[kind](model.pipe, where)
     if kind == "sequential":
         assert model.pipe.unet.conv_in.weight.is_meta
-    assert wrapped.device.type == where.type
+    assert wrapped.device == model.pipe._execution_device
     assert torch.equal(picture(wrapped, **settings), before)
+
+
+@pytest.mark.parametrize("kind", OFFLOADED)
+def test_the_device_of_an_offloaded_pipeline_is_asked_of_its_hooks(model, kind, monkeypatch):
+    """Without a GPU it is the one where weights rest: so hooks are made to name another."""
+    wrapped = muralist.wrap(model.pipe)
+    OFFLOADED[kind](model.pipe, torch.device("cpu"))
+    other = torch.device("cuda", 7)
+    if kind in ("leaves", "blocks"):
+        named = property(lambda pipe: other)
+        monkeypatch.setattr(type(model.pipe), "_execution_device", named)
+    else:
+        model.pipe.unet._hf_hook.execution_device = other
+    assert wrapped.device == other
 
 
 def test_a_run_puts_the_pipeline_to_rest_even_when_it_is_cancelled(model, monkeypatch):

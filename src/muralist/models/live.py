@@ -3,9 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from muralist.models.base import Card
 
-__all__ = ["live_card"]
+__all__ = ["live_card", "live_device"]
 
 
 def live_card(facts: Card, pipe: Any) -> Card:
@@ -20,6 +22,20 @@ def live_card(facts: Card, pipe: Any) -> Card:
         controlnets=_controlnets(pipe),
         ip_adapters=_ip_adapters(pipe.unet),
     )
+
+
+def live_device(pipe: Any) -> torch.device:
+    """Where the network computes; under offloading its weights rest elsewhere.
+
+    Asked at every call of the network: what the pipeline itself says of its device is looked for in
+    all of its modules, tens of milliseconds in SDXL, and only groups of layers need that.
+    """
+    hook = getattr(pipe.unet, "_hf_hook", None)
+    if device := getattr(hook, "execution_device", None):
+        return torch.device(device)
+    if hook is not None or hasattr(pipe.unet, "_diffusers_hook"):
+        return pipe._execution_device
+    return next(pipe.unet.parameters()).device
 
 
 def _scheduler(scheduler: Any) -> dict[str, Any]:

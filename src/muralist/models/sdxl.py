@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from muralist.canvas import Size, View
 from muralist.models import unet
 from muralist.models.base import Card
-from muralist.models.live import live_card
+from muralist.models.live import live_card, live_device
 from muralist.models.named import by_name
 from muralist.models.unet import Said
 from muralist.query import Cond, Estimate, Query, Text
@@ -36,7 +36,7 @@ class SDXL:
     @property
     def device(self) -> torch.device:
         """Where it computes; under offloading its weights rest elsewhere."""
-        return self.pipe._execution_device
+        return live_device(self.pipe)
 
     @property
     def native(self) -> Size:

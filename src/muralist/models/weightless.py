@@ -49,7 +49,7 @@ def weightless(
     for network in networks.values():
         nn.Module.to(network, dtype)  # diffusers' own `to` warns of what is done when it loads
     adapter = {"StableDiffusionPipeline": SD, "StableDiffusionXLPipeline": SDXL}[card.pipeline]
-    pipe = SimpleNamespace(**networks, _execution_device=torch.device("meta"))
+    pipe = SimpleNamespace(**networks)
     return Weightless(adapter(pipe, card), cond, networks)
 
 
