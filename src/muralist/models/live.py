@@ -33,7 +33,8 @@ def live_device(pipe: Any) -> torch.device:
     hook = getattr(pipe.unet, "_hf_hook", None)
     if device := getattr(hook, "execution_device", None):
         return torch.device(device)
-    if hook is not None or hasattr(pipe.unet, "_diffusers_hook"):
+    grouped = (pipe.unet, *pipe.unet.conv_in.modules())  # of blocks, or of single layers
+    if hook is not None or any(hasattr(each, "_diffusers_hook") for each in grouped):
         return pipe._execution_device
     return next(pipe.unet.parameters()).device
 
