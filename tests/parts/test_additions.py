@@ -174,6 +174,12 @@ def test_settings_that_name_no_model_are_refused(given):
         Checkpoint.from_json(given)
 
 
+def test_a_checkpoint_is_loaded_as_it_is(base, plain, device):
+    assert muralist.load(Checkpoint(base), device=device, dtype=torch.float32).card == plain.card
+    with pytest.raises(BadRequest, match="a Checkpoint says all that is loaded"):
+        muralist.load(Checkpoint(base), vae="x")
+
+
 def test_the_toy_takes_nothing():
     with pytest.raises(BadRequest, match="toy takes nothing beside its name"):
         card(Checkpoint("toy", lora="x"))
@@ -244,6 +250,15 @@ def test_an_ip_adapter_needs_the_image_encoder_it_was_made_with(base, plain, tmp
     config.write_text(json.dumps({**json.loads(config.read_text()), "projection_dim": 40}))
     with pytest.raises(UnsupportedModel, match=r"reads images 24 wide; the image encoder .* 40"):
         card(Checkpoint(base, ip_adapter=file))
+
+
+def test_ip_adapters_share_one_image_encoder(base, plain, tmp_path):
+    files = [ip_adapter(tmp_path / each, plain.pipe) for each in ("one", "other")]
+    with pytest.raises(UnsupportedModel, match="a pipeline has one for all of them"):
+        card(Checkpoint(base, ip_adapter=files))
+    shared = str(tmp_path / "one" / "image_encoder")
+    both = Checkpoint(base, ip_adapter=[(file, 1.0, shared) for file in files])
+    assert card(both).ip_adapters == 2
 
 
 def test_words_for_another_text_encoder_are_refused(tmp_path):

@@ -1,6 +1,7 @@
 """Checkpoints as denoisers: by name, or wrapped from a pipeline the user already has."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,21 +60,18 @@ def load(
 
     Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel`, with the remedy.
     """
-    if isinstance(name, Checkpoint):
-        if any((variant, config, vae, controlnet, lora, ip_adapter, textual_inversion)):
-            raise BadRequest("a Checkpoint says all that is loaded; change it with replace")
-        wanted = name
-    else:
-        wanted = Checkpoint(
-            checkpoint_of(name).name,
-            variant,
-            config,  # type: ignore[arg-type] # a checkpoint makes names of what it is given
-            vae,  # type: ignore[arg-type]
-            controlnet,  # type: ignore[arg-type]
-            lora,  # type: ignore[arg-type]
-            ip_adapter,  # type: ignore[arg-type]
-            textual_inversion,  # type: ignore[arg-type]
-        )
+    given: dict[str, Any] = {
+        "variant": variant,
+        "config": config,
+        "vae": vae,
+        "controlnet": controlnet,
+        "lora": lora,
+        "ip_adapter": ip_adapter,
+        "textual_inversion": textual_inversion,
+    }
+    if isinstance(name, Checkpoint) and any(given.values()):
+        raise BadRequest("a Checkpoint says all that is loaded; change it with replace")
+    wanted = replace(checkpoint_of(name), **given) if any(given.values()) else checkpoint_of(name)
     facts = card(wanted)
     if wanted.name == "toy":
         return Toy()

@@ -74,13 +74,7 @@ def _only_variant(folder: Path) -> str | None:
 
 def _add_ip_adapters(pipe: Any, wanted: Checkpoint) -> None:
     files = [file_of(each.file, "IP-Adapter") for each in wanted.ip_adapter]
-    encoders = {encoder for each in wanted.ip_adapter if (encoder := image_encoder_of(each))}
-    if len(encoders) > 1:
-        raise UnsupportedModel(
-            f"the IP-Adapters have image encoders of their own ({', '.join(sorted(encoders))}); a"
-            " pipeline has one for all of them"
-        )
-    for name in encoders:
+    for name in {encoder for each in wanted.ip_adapter if (encoder := image_encoder_of(each))}:
         pipe.register_modules(image_encoder=_image_encoder(name, pipe.dtype))
     pipe.load_ip_adapter(
         [str(file.parent) for file in files],

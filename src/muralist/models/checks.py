@@ -21,6 +21,12 @@ def check_additions(checkpoint: Checkpoint, base: Configs) -> None:
         _check_lora(lora.file, header(file_of(lora.file, "LoRA")), base)
     for adapter in checkpoint.ip_adapter:
         _check_ip_adapter(adapter, header(file_of(adapter.file, "IP-Adapter")), base)
+    encoders = {each for each in map(image_encoder_of, checkpoint.ip_adapter) if each}
+    if len(encoders) > 1:
+        raise UnsupportedModel(
+            f"the IP-Adapters have image encoders of their own ({', '.join(sorted(encoders))}); a"
+            " pipeline has one for all of them"
+        )
     for file in checkpoint.textual_inversion:
         tokens_of(file, base)
     if checkpoint.vae is not None:

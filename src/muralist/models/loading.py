@@ -1,8 +1,9 @@
 """A checkpoint's pipeline: checked as far as headers tell, and then read."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -18,6 +19,9 @@ from muralist.models.single_file import UNET
 from muralist.models.weightless import made
 
 __all__ = ["pipeline"]
+
+# A pipeline of a diffusers class, in a dtype, with these components instead of its own.
+_Reader: TypeAlias = Callable[[Any, torch.dtype, Mapping[str, Any]], Any]
 
 
 def pipeline(facts: Card, dtype: torch.dtype) -> Any:
@@ -52,24 +56,24 @@ def _kind(facts: Card) -> Any:
     return getattr(diffusers, name)
 
 
-def _folder_reader(wanted: Checkpoint) -> Any:
+def _folder_reader(wanted: Checkpoint) -> _Reader:
     """Reads a diffusers folder, whose files are all there."""
     folder = downloaded(wanted, source_of(wanted))
     variant = chosen_variant(wanted, folder)
 
-    def read(kind: Any, dtype: torch.dtype, given: dict[str, Any]) -> Any:
+    def read(kind: Any, dtype: torch.dtype, given: Mapping[str, Any]) -> Any:
         settings = {"use_safetensors": True, "local_files_only": True, "variant": variant}
         return kind.from_pretrained(folder, dtype=dtype, **settings, **given)
 
     return read
 
 
-def _file_reader(wanted: Checkpoint, file: Path) -> Any:
+def _file_reader(wanted: Checkpoint, file: Path) -> _Reader:
     """Reads a single file, whose network is laid out as the configs say."""
     _check_layout(wanted, file, configs_of(wanted))
     configs = _config_folder(wanted)
 
-    def read(kind: Any, dtype: torch.dtype, given: dict[str, Any]) -> Any:
+    def read(kind: Any, dtype: torch.dtype, given: Mapping[str, Any]) -> Any:
         return kind.from_single_file(
             str(file), config=str(configs), dtype=dtype, local_files_only=True, **given
         )
