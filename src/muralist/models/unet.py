@@ -50,8 +50,9 @@ def _told(network: Any, scale: float | None, device: torch.device) -> Tensor | N
 def decode(vae: Any, latents: Tensor, device: torch.device) -> Tensor:
     """Latents to pixels, 0 to 1. A decoder that overflows in float16 decodes in float32."""
     with _safe(vae):
-        mean, spread = _standard(vae, device)
-        scaled = latents.to(device, vae.dtype) / vae.config.scaling_factor * spread + mean
+        latents = latents.to(device, vae.dtype)
+        mean, deviation = _moments(vae, latents)
+        scaled = latents * deviation / vae.config.scaling_factor + mean
         return vae.decode(scaled, return_dict=False)[0].float() / 2 + 0.5
 
 
@@ -59,17 +60,21 @@ def encode_pixels(vae: Any, pixels: Tensor, device: torch.device) -> Tensor:
     """Pixels, 0 to 1, to latents. An encoder that overflows in float16 encodes in float32."""
     with _safe(vae):
         encoded = vae.encode(2 * pixels.to(device, vae.dtype) - 1, return_dict=False)[0]
-        mean, spread = _standard(vae, device)
-        return (encoded.mode().float() - mean) / spread * vae.config.scaling_factor
+        latents = encoded.mode().float()
+        mean, deviation = _moments(vae, latents)
+        return (latents - mean) * vae.config.scaling_factor / deviation
 
 
-def _standard(vae: Any, device: torch.device) -> tuple[Tensor | float, Tensor | float]:
-    """Mean and spread of what is encoded, by channel, where a config tells (Playground v2.5)."""
-    told = [vae.config.get(name) for name in ("latents_mean", "latents_std")]
-    if None in told:
-        return 0.0, 1.0
-    mean, spread = (torch.tensor(each).view(1, -1, 1, 1).to(device, vae.dtype) for each in told)
-    return mean, spread
+def _moments(vae: Any, like: Tensor) -> tuple[Tensor | float, Tensor | float]:
+    """Mean and standard deviation of the autoencoder's latents, where its config tells them.
+
+    Numbers, or tensors `1 C 1 1` like the given one.
+    """
+    mean, deviation = (getattr(vae.config, f"latents_{each}", None) for each in ("mean", "std"))
+    if mean is None or deviation is None:
+        return getattr(vae.config, "shift_factor", None) or 0.0, 1.0
+    mean, deviation = (like.new_tensor(each).view(1, -1, 1, 1) for each in (mean, deviation))
+    return mean, deviation
 
 
 @contextmanager
