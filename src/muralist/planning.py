@@ -149,7 +149,7 @@ def work(request: Request) -> Work:
     """
     network = Blank(request.card.native)
     asked = Asked(request.guided(network))
-    stages = request.method.stages(asked, request.size)
+    stages = request.stages(asked)
     return Work(
         tuple(
             _tallied(request, stage, number, Tally(stage.size, asked, network, request.batch_size))

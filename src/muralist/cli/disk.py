@@ -24,7 +24,7 @@ def needs(request: Request, out: Path, folders: Folders, job: Path) -> Iterator[
 
     What another run has left in the job's folder, or of stages, is there already.
     """
-    stages = list(request.method.stages(request.guided(Blank(request.card.native)), request.size))
+    stages = list(request.stages(request.guided(Blank(request.card.native))))
     size = request.size.times(request.card.factor)
     passing = max(_passing(request, stages, shown=bool(folders.stages or folders.explain)))
     canvases = canvas_bytes(request) if canvas_place(request) == "disk" else 0
