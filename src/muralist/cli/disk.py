@@ -1,7 +1,6 @@
 """What a run puts on disks until its picture is there."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 from muralist.cli.show import Folders, stage_file
@@ -37,13 +36,18 @@ def needs(request: Request, out: Path, folders: Folders, job: Path) -> Iterator[
 def _passing(request: Request, stages: list[Stage], shown: bool) -> Iterator[int]:
     """Pixels beside those of the picture: of one stage that is shown, or between two."""
     yield 0
-    for before, after in pairwise(stages):
-        (height, width), larger = (each.size.times(request.card.factor) for each in (before, after))
-        if shown:
-            yield spooled_bytes(height, width)
-        if after.begin is through_pixels:  # made larger along the rows, then along the columns
-            sizes = (height, width), (height, larger.width), larger
-            yield sum(spooled_bytes(*size) for size in sizes)
+    before = request.start
+    for stage in stages:
+        if before is not None:
+            (height, width), larger = (
+                each.times(request.card.factor) for each in (before, stage.size)
+            )
+            if shown:
+                yield spooled_bytes(height, width)
+            if stage.begin is through_pixels:  # made larger along the rows, then along the columns
+                sizes = (height, width), (height, larger.width), larger
+                yield sum(spooled_bytes(*size) for size in sizes)
+        before = stage.size
 
 
 def _canvases(request: Request, stages: list[Stage], job: Path) -> int:
