@@ -17,7 +17,6 @@ from muralist.methods import DemoFusion, method_from_json, method_to_json
 from muralist.models import Card, Model, card
 from muralist.models.blank import Blank
 from muralist.photo import Given, Photo, digest, photo
-from muralist.photo import from_json as photo_from_json
 from muralist.query import Guided, Painter
 from muralist.schedule import Schedule, schedule
 from muralist.settings import setting, validate
@@ -207,8 +206,6 @@ class Request:
             raise BadRequest("the picture was painted from noise that its settings do not hold")
         arguments = {name: given[name] for name in known}
         arguments["method"] = method_from_json(given["method"])
-        if given.get("image"):
-            arguments["image"] = photo_from_json(given["image"])
         if isinstance(given.get("guidance_interval"), list):
             arguments["guidance_interval"] = tuple(given["guidance_interval"])
         return arguments

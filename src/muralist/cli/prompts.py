@@ -9,7 +9,6 @@ from typing import Any
 from muralist.cli.typed import request
 from muralist.errors import BadRequest, MuralistError
 from muralist.methods import method_from_json
-from muralist.photo import from_json
 from muralist.request import Request
 from muralist.series import Wanted
 from muralist.suggest import did_you_mean
@@ -92,8 +91,6 @@ def _request(known: dict[str, Any], liked: Mapping[str, Any], given: dict[str, A
         liked = {**liked, "method": method_from_json(method)}
         del known["method"]
         given = {name: value for name, value in given.items() if name != "method"}
-    if isinstance(known.get("image"), Mapping):
-        known["image"] = from_json(known["image"])
     if isinstance(interval := known.get("guidance_interval"), list):
         known["guidance_interval"] = tuple(interval)
     if "width" in known or "height" in known:

@@ -34,7 +34,7 @@ class MultiDiffusion:
     )
     wrap: bool = setting(False, "close left and right border into a ring, for panoramas")
     strength: float = setting(
-        0.5,
+        0.4,
         "part of the steps that stages which start from a picture take, from the end",
         low=1e-3,
         high=1,
