@@ -23,10 +23,15 @@ from muralist.settings import setting, validate
 from muralist.stage import Method, Stage
 from muralist.target import LARGEST, check_ratio, enlarged_size, painted_size
 
-__all__ = ["LONGEST_PROMPT", "Request"]
+__all__ = ["LONGEST_PROMPT", "Request", "origin"]
 
 # Characters: pictures carry two prompts, at worst twelve bytes a character, in EXIF's 64 KiB.
 LONGEST_PROMPT = 2_500
+
+
+def origin(image: Given | Tensor | None) -> Photo | Tensor | None:
+    """What a picture starts from, read; latents are left as they are."""
+    return image if image is None or isinstance(image, Tensor) else photo(image)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +88,7 @@ class Request:
     def __post_init__(self) -> None:
         validate(self)
         # read once, however often a request is made of another
-        object.__setattr__(self, "image", _given(self.image))
+        object.__setattr__(self, "image", origin(self.image))
         for name in ("prompt", "negative_prompt"):
             if len(getattr(self, name) or "") > LONGEST_PROMPT:
                 raise BadRequest(f"{name} is longer than {LONGEST_PROMPT} characters")
@@ -144,7 +149,7 @@ class Request:
     @property
     def origin(self) -> Photo | Tensor | None:
         """The image, read."""
-        return _given(self.image)
+        return origin(self.image)
 
     def stages(self, model: Guided) -> Iterator[Stage]:
         """What is painted, of a network as `guided` makes it: from the image, or from noise."""
@@ -209,10 +214,6 @@ class Request:
         if isinstance(given.get("guidance_interval"), list):
             arguments["guidance_interval"] = tuple(given["guidance_interval"])
         return arguments
-
-
-def _given(image: Given | Tensor | None) -> Photo | Tensor | None:
-    return image if image is None or isinstance(image, Tensor) else photo(image)
 
 
 def _pixels(image: Photo | Tensor, card: Card) -> Size:
