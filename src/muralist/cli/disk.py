@@ -1,8 +1,10 @@
 """What a run puts on disks until its picture is there."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
+from muralist.canvas import Size
 from muralist.cli.show import Folders, stage_file
 from muralist.models.blank import Blank
 from muralist.place import canvas_bytes, canvas_place
@@ -35,19 +37,21 @@ def needs(request: Request, out: Path, folders: Folders, job: Path) -> Iterator[
 
 def _passing(request: Request, stages: list[Stage], shown: bool) -> Iterator[int]:
     """Pixels beside those of the picture: of one stage that is shown, or between two."""
+    factor = request.card.factor
     yield 0
-    before = request.start
-    for stage in stages:
-        if before is not None:
-            (height, width), larger = (
-                each.times(request.card.factor) for each in (before, stage.size)
-            )
-            if shown:
-                yield spooled_bytes(height, width)
-            if stage.begin is through_pixels:  # made larger along the rows, then along the columns
-                sizes = (height, width), (height, larger.width), larger
-                yield sum(spooled_bytes(*size) for size in sizes)
-        before = stage.size
+    if request.start is not None:  # whose pixels are in memory
+        yield _enlarging(request.start.times(factor), stages[0].size.times(factor))
+    for before, after in pairwise(stages):
+        pixels = before.size.times(factor)
+        if shown:
+            yield spooled_bytes(*pixels)
+        if after.begin is through_pixels:
+            yield spooled_bytes(*pixels) + _enlarging(pixels, after.size.times(factor))
+
+
+def _enlarging(pixels: Size, larger: Size) -> int:
+    """What is made larger along the rows, then along the columns."""
+    return spooled_bytes(pixels.height, larger.width) + spooled_bytes(*larger)
 
 
 def _canvases(request: Request, stages: list[Stage], job: Path) -> int:
