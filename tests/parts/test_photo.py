@@ -235,6 +235,7 @@ def test_a_photo_is_written_down_and_found_again(tmp_path):
     IMAGE.save(path)
     told = photo(path).to_json()
     assert told["path"] == str(path) and from_json(told).pixels.tolist() == RGB.tolist()
+    assert photo(told).pixels.tolist() == RGB.tolist()
     assert photo(RGB).to_json() == {"path": None, "digest": told["digest"]}  # of the pixels
     Image.fromarray(255 - RGB).save(path)
     with pytest.raises(BadRequest, match=r"ramp\.png is another image"):
