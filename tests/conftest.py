@@ -38,6 +38,16 @@ def tiny_sdxl(device: torch.device) -> muralist.Model:
 
 
 @pytest.fixture(scope="session")
+def tiny_controlled(tiny_sdxl: muralist.Model, device: torch.device) -> muralist.Model:
+    """The same with a ControlNet of random weights."""
+    from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline
+
+    net = ControlNetModel.from_pretrained(DATA / "tiny-sdxl-controlnet").to(device)
+    components = tiny_sdxl.pipe.components
+    return muralist.wrap(StableDiffusionXLControlNetPipeline(**components, controlnet=net))
+
+
+@pytest.fixture(scope="session")
 def tiny_sd(device: torch.device) -> muralist.Model:
     """SD's classes with random weights: factor 8. Always float32."""
     return muralist.load(str(DATA / "tiny-sd"), device=device, dtype=torch.float32)

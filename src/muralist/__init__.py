@@ -41,7 +41,14 @@ if TYPE_CHECKING:
         TileDone,
     )
     from muralist.generation import PromptTooLong, generate, paint
-    from muralist.methods import METHODS, AccDiffusion, DemoFusion, MultiDiffusion, Pixelsmith
+    from muralist.methods import (
+        METHODS,
+        AccDiffusion,
+        AccDiffusion2,
+        DemoFusion,
+        MultiDiffusion,
+        Pixelsmith,
+    )
     from muralist.models import Model, load, wrap
     from muralist.picture import Picture, StageResult
     from muralist.planning import Plan, plan
@@ -50,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "AccDiffusion",
+    "AccDiffusion2",
     "BadRequest",
     "DemoFusion",
     "Event",
@@ -89,7 +97,7 @@ _HOMES = {
     ),
     "events": "Event Finished Resumed StageBegun StageDone Started Ticked TileCounted TileDone",
     "generation": "PromptTooLong generate paint",
-    "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion Pixelsmith",
+    "methods": "METHODS AccDiffusion AccDiffusion2 DemoFusion MultiDiffusion Pixelsmith",
     "models": "Model load wrap",
     "picture": "Picture StageResult",
     "planning": "Plan plan",

@@ -34,9 +34,10 @@ from muralist.job import Canvas, Job, Unkept
 from muralist.methods import DemoFusion, method_named
 from muralist.models import Model, best_device, load
 from muralist.models.blank import Blank
+from muralist.photo import Given
 from muralist.picture import Picture, StageResult
 from muralist.place import canvas_bytes, canvas_place
-from muralist.query import Query, seeded
+from muralist.query import Control, Query, seeded
 from muralist.request import Request
 from muralist.run import Batches, Crew, check_workers, hired
 from muralist.schedule import Schedule
@@ -153,8 +154,8 @@ def _staged(
         done = run.taken_up(stages)
         for number in range(len(done) + 1, len(stages) + 1):
             stage, schedule = stages[number - 1], schedules[number - 1]
-            asked = run.asked(number, stage, schedule)
             yield StageBegun(number)
+            asked = run.asked(number, stage, schedule, [one.latents for one in done])
             x = yield from run.painted(stage, schedule, asked, [one.latents for one in done])
             x = stage.end(x, done[0].latents if done else x)
             done.append(run.result(number, x))
@@ -187,9 +188,32 @@ class _Run:
             done.append(self.result(kept.stage, copied(kept.x, self.codec.home)))
         return done
 
-    def asked(self, number: int, stage: Stage, schedule: Schedule) -> Query:
+    def asked(
+        self, number: int, stage: Stage, schedule: Schedule, before: Sequence[Tensor]
+    ) -> Query:
         """A stage's question, at its last step."""
-        return replace(self.question, stage=number, canvas=stage.size, step=schedule.steps[-1])
+        return replace(
+            self.question,
+            stage=number,
+            canvas=stage.size,
+            step=schedule.steps[-1],
+            controls=self.controls(stage, before),
+        )
+
+    def controls(self, stage: Stage, before: Sequence[Tensor]) -> tuple[Control, ...]:
+        """What ControlNets are shown: what the stage draws, or what was given."""
+        if stage.sketch is not None:
+            return (stage.sketch(self.codec.picture(before[-1])),)
+        size = stage.size.times(self.codec.factor)
+        return tuple(self.reduced(control, size) for control in self.question.controls)
+
+    def reduced(self, control: Control, size: Size) -> Control:
+        """A picture larger than the stage as large as it: views would leave pixels out."""
+        height, width, _ = control.image.shape
+        if height <= size.height and width <= size.width:
+            return control
+        smaller = self.codec.enlarged(control.image.numpy(), size)
+        return replace(control, image=torch.from_numpy(smaller))
 
     def painted(
         self, stage: Stage, schedule: Schedule, asked: Query, before: Sequence[Tensor]
@@ -252,6 +276,7 @@ def _question(request: Request, model: Model, crew: Crew) -> Query:
         text=model.text(request.prompt),
         canvas=request.size,
         final=request.size,
+        controls=request.controls,
         seed=request.seed,
         run=Batches(request.batch_size, model.device, crew.map, len(crew)),
     )
@@ -333,6 +358,10 @@ class PaintSettings(TypedDict, total=False):
     ray: str | None
     job: str | Path | None
     spool: str | Path | None
+    control_image: Given | Sequence[Given] | None
+    controlnet_conditioning_scale: float | Sequence[float]
+    control_guidance_start: float | Sequence[float]
+    control_guidance_end: float | Sequence[float]
     callback: Callable[[Event], Any] | None
 
 

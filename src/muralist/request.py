@@ -1,7 +1,7 @@
 """What is asked for, checked before anything is loaded."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal
@@ -9,13 +9,16 @@ from typing import Any, Literal
 import torch
 
 from muralist.canvas import Size
+from muralist.controls import check_images, controls, photos
 from muralist.denoisers import CFG, Guider
 from muralist.errors import BadRequest
 from muralist.guides import Reference
 from muralist.methods import DemoFusion, method_from_json, method_to_json
 from muralist.models import Card, Model, card
 from muralist.models.blank import Blank
-from muralist.query import Guided, Painter
+from muralist.photo import Given, Photo
+from muralist.photo import from_json as photo_from_json
+from muralist.query import Control, Guided, Painter
 from muralist.schedule import Schedule, schedule
 from muralist.settings import setting, validate
 from muralist.stage import Method
@@ -37,6 +40,11 @@ class Request:
     how many views the network sees at once, `canvas` where the latents are kept, on the model's
     device, in host memory or in files, `workers` how many processes share the views of a step, on
     this machine or on the Ray cluster at `ray`: they change memory and speed, not the picture.
+
+    `control_image` is what the model's ControlNets are shown, one for each of them, of the
+    picture's ratio and any size, read when the request is made; how strongly
+    (`controlnet_conditioning_scale`), and from which fraction of the steps to which they hold
+    (`control_guidance_start`, `control_guidance_end`) are a number for all or one for each.
 
     Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel` when made with anything that cannot
     be painted; no weights are read for that.
@@ -72,8 +80,15 @@ class Request:
         None, "a Ray cluster that computes views: auto, its address, or local for a new one"
     )
 
+    control_image: Given | Sequence[Given] | None = None
+    controlnet_conditioning_scale: float | Sequence[float] = 1.0
+    control_guidance_start: float | Sequence[float] = 0.0
+    control_guidance_end: float | Sequence[float] = 1.0
+
     def __post_init__(self) -> None:
         validate(self)
+        # read once, however often a request is made of another
+        object.__setattr__(self, "control_image", photos(self.control_image))
         for name in ("prompt", "negative_prompt"):
             if len(getattr(self, name) or "") > LONGEST_PROMPT:
                 raise BadRequest(f"{name} is longer than {LONGEST_PROMPT} characters")
@@ -87,6 +102,8 @@ class Request:
             raise BadRequest(
                 f"pag_scale is {self.pag_scale}; it needs a guidance_scale above 1 at every step"
             )
+        check_images(self._control_images, self.card, self.size.times(self.card.factor))
+        _ = self.controls  # raises
         self._check_stages()
         json.dumps(self.to_json())  # what the finished picture will carry
 
@@ -96,8 +113,38 @@ class Request:
             if number == 1 and stage.strength != 1:
                 raise BadRequest(f"the first stage starts from noise: not at {stage.strength}")
             steps.entered(stage.strength)
+            if stage.sketch is not None:
+                self._check_sketched()
             nothing = torch.empty(1, self.card.channels, *stage.size, device="meta")
             stage.denoiser(Reference(nothing, nothing))  # raises where a part cannot be made
+
+    def _check_sketched(self) -> None:
+        """Of a method that draws the control images itself."""
+        name, count = method_to_json(self.method)["name"], self.card.controlnets
+        if count != 1:
+            raise BadRequest(
+                f"{name} shows edges to a ControlNet, and {self.card.name} has {count} of them: one"
+                " is needed"
+            )
+        if self.control_image:
+            raise BadRequest(f"{name} draws the control image itself; control_image is not for it")
+
+    @property
+    def _control_images(self) -> tuple[Photo, ...]:
+        return photos(self.control_image)
+
+    @cached_property
+    def controls(self) -> tuple[Control, ...]:
+        """What ControlNets are shown, in their order."""
+        return controls(self._control_images, **self._control_numbers)
+
+    @property
+    def _control_numbers(self) -> dict[str, Any]:
+        return {
+            "controlnet_conditioning_scale": self.controlnet_conditioning_scale,
+            "control_guidance_start": self.control_guidance_start,
+            "control_guidance_end": self.control_guidance_end,
+        }
 
     @cached_property
     def card(self) -> Card:
@@ -146,7 +193,17 @@ class Request:
             "pag_scale": self.pag_scale,
             "solver": self.solver,
             "seed": self.seed,
+            **self._control_json(),
         }
+
+    def _control_json(self) -> dict[str, Any]:
+        if not self._control_images:
+            return {}
+        numbers = {
+            name: list(each) if isinstance(each, tuple) else each
+            for name, each in self._control_numbers.items()
+        }
+        return {"control_image": [image.to_json() for image in self._control_images], **numbers}
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> "Request":
@@ -164,6 +221,9 @@ class Request:
             raise BadRequest("the picture was painted from noise that its settings do not hold")
         arguments = {name: given[name] for name in known}
         arguments["method"] = method_from_json(given["method"])
+        if given.get("control_image"):
+            images = [photo_from_json(each) for each in given["control_image"]]
+            arguments["control_image"] = tuple(images)
         if isinstance(given.get("guidance_interval"), list):
             arguments["guidance_interval"] = tuple(given["guidance_interval"])
         return arguments

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from muralist.canvas import Size, View
 from muralist.guides.reference import Reference
-from muralist.query import Denoiser, Guided, Query
+from muralist.query import Control, Denoiser, Guided, Query
 from muralist.strips import blank, cellwise
 
 __all__ = [
@@ -102,6 +102,7 @@ class Stage:
     The first stage starts from noise. Every other enlarges the last result (`begin`), noises it
     to the level of its first step, and hands its denoiser the trajectory between the two. With
     `strength` below 1 only that last part of the steps is taken, as in diffusers' image-to-image.
+    `sketch` draws what ControlNets are shown of the last stage's picture, `height width 3`, uint8.
     `explain` is asked once the stage is done, by whoever wants to know. `notes` are what the method
     learns at this stage and others and needs again: they are kept with a run that may be taken up.
     """
@@ -111,6 +112,7 @@ class Stage:
     begin: Callable[[Tensor, Size, Codec], Tensor] = bicubic
     end: Callable[[Tensor, Tensor], Tensor] = keep
     strength: float = 1.0
+    sketch: Callable[[np.ndarray], Control] | None = None
     explain: Callable[[Query], Explanation] | None = None
     notes: Notes | None = None
 

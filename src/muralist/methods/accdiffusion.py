@@ -42,13 +42,17 @@ class AccDiffusion:
         validate(self)
 
     def stages(self, model: Guided, size: Size) -> Iterator[Stage]:
+        yield from self.composed(model, model, size)
+
+    def composed(self, model: Guided, whole: Guided, size: Size) -> Iterator[Stage]:
+        """The stages, of `model` for windows, and of `whole` for the first canvas and the whole."""
         probe, scale = Probe(), self.window_guidance_scale
-        base = Tiled(Patched(model, probe), Strided(1))
+        base = Tiled(Patched(whole, probe), Strided(1))
         told = self.demofusion.placed(model if scale is None else model.led(scale))
         near = PatchPrompted(told, probe, self.c, self.prompts)
         explains = chain([partial(_words, near)], repeat(partial(self._told, near, model.native)))
         stages = self.demofusion.composed(
-            model.native, size, base, near, lambda k: self.far(model, k)
+            model.native, size, base, near, lambda k: self.far(whole, k)
         )
         for stage, explain in zip(stages, explains, strict=False):
             yield replace(stage, explain=explain, notes=probe)

@@ -1,5 +1,6 @@
 """Checkpoints as denoisers: by name, or wrapped from a pipeline the user already has."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ import torch
 from muralist.errors import ModelNotFound, UnsupportedModel
 from muralist.models.base import Card, Model
 from muralist.models.cards import ALIASES, SUPPORTED, card, card_of_configs, folder
+from muralist.models.control import controlnets
 from muralist.models.sd import SD
 from muralist.models.sdxl import SDXL
 from muralist.models.toy import Toy
@@ -58,13 +60,14 @@ def suited(device: str | torch.device | None = None) -> torch.dtype:
 def wrap(pipe: Any, name: str | None = None) -> Model:
     """A `StableDiffusionXLPipeline` or `StableDiffusionPipeline` as it is, with its LoRAs.
 
+    Or one of these with ControlNets, `StableDiffusionXLControlNetPipeline` say.
     Device and scheduler are read here: move the pipeline or change its scheduler before. `name` is
     what pictures record as their model; by default where the pipeline came from.
     """
     source = name or str(getattr(pipe, "_name_or_path", "") or type(pipe).__name__)
     try:
         configs = {
-            "pipeline": {"_class_name": type(pipe).__name__},
+            "pipeline": {"_class_name": _without_controlnets(type(pipe).__name__)},
             "unet": pipe.unet.config,
             "vae": pipe.vae.config,
             "scheduler": {**pipe.scheduler.config, "_class_name": type(pipe.scheduler).__name__},
@@ -73,8 +76,12 @@ def wrap(pipe: Any, name: str | None = None) -> Model:
         raise UnsupportedModel(
             f"{type(pipe).__name__} is no pipeline of the supported ones"
         ) from error
-    facts = card_of_configs(source, configs)
+    facts = replace(card_of_configs(source, configs), controlnets=controlnets(pipe))
     return _ADAPTERS[facts.pipeline](pipe, facts, pipe._execution_device)
+
+
+def _without_controlnets(pipeline: str) -> str:
+    return pipeline.replace("ControlNetPipeline", "Pipeline")
 
 
 def _pipeline(facts: Card, dtype: torch.dtype) -> Any:

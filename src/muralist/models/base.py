@@ -28,6 +28,7 @@ class Card:
     num_inference_steps: int = 50
     guidance_scale: float = 7.5
     decoder_width: int = 128  # channels of the decoder at full resolution
+    controlnets: int = 0  # that control images can be given for
 
     def latent(self, height: int, width: int) -> Size:
         """The canvas of a picture of that many pixels.
