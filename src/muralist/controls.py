@@ -32,6 +32,11 @@ def check_images(images: Sequence[Photo], card: Card, size: Size) -> None:
     """
     if not images:
         return
+    if not card.controlnets:
+        raise BadRequest(
+            f"control_image is given, and {card.name} has no ControlNet; load it with one, or wrap a"
+            " pipeline that has one"
+        )
     if len(images) != card.controlnets:
         raise BadRequest(
             f"there are {len(images)} control images, and {card.name} has {card.controlnets}"

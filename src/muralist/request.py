@@ -140,10 +140,15 @@ class Request:
 
     @property
     def _control_numbers(self) -> dict[str, Any]:
-        return {
+        """As JSON values."""
+        given = {
             "controlnet_conditioning_scale": self.controlnet_conditioning_scale,
             "control_guidance_start": self.control_guidance_start,
             "control_guidance_end": self.control_guidance_end,
+        }
+        return {
+            name: list(each) if isinstance(each, list | tuple) else each
+            for name, each in given.items()
         }
 
     @cached_property
@@ -193,17 +198,9 @@ class Request:
             "pag_scale": self.pag_scale,
             "solver": self.solver,
             "seed": self.seed,
-            **self._control_json(),
+            "control_image": [image.to_json() for image in self._control_images],
+            **self._control_numbers,
         }
-
-    def _control_json(self) -> dict[str, Any]:
-        if not self._control_images:
-            return {}
-        numbers = {
-            name: list(each) if isinstance(each, tuple) else each
-            for name, each in self._control_numbers.items()
-        }
-        return {"control_image": [image.to_json() for image in self._control_images], **numbers}
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> "Request":
@@ -221,9 +218,8 @@ class Request:
             raise BadRequest("the picture was painted from noise that its settings do not hold")
         arguments = {name: given[name] for name in known}
         arguments["method"] = method_from_json(given["method"])
-        if given.get("control_image"):
-            images = [photo_from_json(each) for each in given["control_image"]]
-            arguments["control_image"] = tuple(images)
+        images = arguments.get("control_image") or []
+        arguments["control_image"] = [photo_from_json(each) for each in images]
         if isinstance(given.get("guidance_interval"), list):
             arguments["guidance_interval"] = tuple(given["guidance_interval"])
         return arguments

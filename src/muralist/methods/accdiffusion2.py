@@ -44,15 +44,15 @@ class AccDiffusion2:
 
     def __post_init__(self) -> None:
         validate(self)
+
+    def stages(self, model: Guided, size: Size) -> Iterator[Stage]:
+        check_canny()
         start, end = self.control_guidance_start, self.control_guidance_end
         if start >= end:
             raise BadRequest(
                 f"control_guidance_start is {start} and control_guidance_end is {end}; the smaller"
                 " comes first"
             )
-
-    def stages(self, model: Guided, size: Size) -> Iterator[Stage]:
-        check_canny()
         first, *larger = self.accdiffusion.composed(model, Uncontrolled(model), size)
         yield first
         yield from (replace(stage, sketch=self.edges) for stage in larger)
