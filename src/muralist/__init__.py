@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         TileCounted,
         TileDone,
     )
-    from muralist.generation import PromptTooLong, generate, paint
+    from muralist.generation import PromptTooLong, generate
     from muralist.methods import (
         METHODS,
         AccDiffusion,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         Pixelsmith,
     )
     from muralist.models import Model, load, wrap
+    from muralist.painting import paint
     from muralist.picture import Picture, StageResult
     from muralist.planning import Plan, plan
     from muralist.request import Request
@@ -96,9 +97,10 @@ _HOMES = {
         "BadRequest ModelNotFound MuralistError NotFinite OutOfMemory UnsupportedModel WorkersLost"
     ),
     "events": "Event Finished Resumed StageBegun StageDone Started Ticked TileCounted TileDone",
-    "generation": "PromptTooLong generate paint",
+    "generation": "PromptTooLong generate",
     "methods": "METHODS AccDiffusion AccDiffusion2 DemoFusion MultiDiffusion Pixelsmith",
     "models": "Model load wrap",
+    "painting": "paint",
     "picture": "Picture StageResult",
     "planning": "Plan plan",
     "request": "Request",

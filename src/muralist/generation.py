@@ -1,13 +1,13 @@
 """The outer loop: a request's stages, one after another, as events."""
 
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import mul
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -31,10 +31,8 @@ from muralist.events import (
 )
 from muralist.guides import Reference
 from muralist.job import Canvas, Job, Unkept
-from muralist.methods import DemoFusion, method_named
 from muralist.models import Model, best_device, load
 from muralist.models.blank import Blank
-from muralist.photo import Given
 from muralist.picture import Picture, StageResult
 from muralist.place import canvas_bytes, canvas_place
 from muralist.query import Control, Query, seeded
@@ -43,12 +41,11 @@ from muralist.run import Batches, Crew, check_workers, hired
 from muralist.schedule import Schedule
 from muralist.sinks import unpainted
 from muralist.solve import Memory
-from muralist.stage import Method, Stage
+from muralist.stage import Stage
 from muralist.strips import blank, cellwise, copied, mapped
-from muralist.suggest import did_you_mean
 from muralist.version import __version__
 
-__all__ = ["Noise", "PromptTooLong", "generate", "paint"]
+__all__ = ["Noise", "PromptTooLong", "check_hands", "generate", "kept_by"]
 
 Noise: TypeAlias = Callable[[str, tuple[int, ...]], Tensor]
 Fill: TypeAlias = Callable[[str, Tensor], Tensor]  # with noise for a purpose, in place
@@ -83,7 +80,7 @@ def generate(
     or canvases, `NotFinite` when the picture turns into NaN, and `WorkersLost` when nobody is left.
     """
     if crew is None:
-        check_workers(request.workers, request.ray, _device(request.model))
+        check_hands(request)
     fill = _drawn_from(request.seed) if noise is None else _asked_of(noise)
     if latents is not None:
         asked = request.guided(Blank(request.card.native))
@@ -94,20 +91,22 @@ def generate(
     given = noise is not None or latents is not None
     if given:
         settings["noise"] = "given"
-    kept = Unkept() if job is None else _kept(request, job, given)
+    kept = Unkept() if job is None else kept_by(job, request, given)
     return _generate(request, fill, settings, kept, None if spool is None else Path(spool), crew)
 
 
-def _kept(request: Request, job: Job | str | Path, given: bool) -> Job:
-    """The job of a request, whose noise is its seed's and not `given`."""
+def kept_by(job: Job | str | Path, request: Request, given: bool) -> Job:
+    """The job of a request; `BadRequest` where its noise is `given`, and not its seed's."""
     if given:
         raise BadRequest("a run from given noise cannot be taken up: job and noise or latents")
     return job if isinstance(job, Job) else Job(job, request)
 
 
-def _device(model: Model | str) -> torch.device:
-    """Where a model is, or will be."""
-    return best_device() if isinstance(model, str) else model.device
+def check_hands(request: Request) -> None:
+    """`BadRequest` where there cannot be so many workers where the model is, or will be."""
+    model = request.model
+    device = best_device() if isinstance(model, str) else model.device
+    check_workers(request.workers, request.ray, device)
 
 
 @torch.no_grad()
@@ -120,12 +119,9 @@ def _generate(
     crew: Crew | None,
 ) -> Iterator[Event]:
     model = load(request.model) if isinstance(request.model, str) else request.model
-    with _hired(request, model) if crew is None else nullcontext(crew) as crew:
+    crew_here = hired(request.workers, request.ray, model.device, model)
+    with crew_here if crew is None else nullcontext(crew) as crew:
         yield from _staged(request, model, fill, settings, job, folder, crew)
-
-
-def _hired(request: Request, model: Model) -> AbstractContextManager[Crew]:
-    return hired(request.workers, request.ray, model.device, model)
 
 
 def _staged(
@@ -333,130 +329,3 @@ def _started_from(latents: Tensor, rest: Fill) -> Fill:
         return canvas.copy_(latents) if purpose == "base" else rest(purpose, canvas)
 
     return fill
-
-
-class PaintSettings(TypedDict, total=False):
-    """What `paint` takes beside a model and a prompt."""
-
-    negative_prompt: str | list[str] | tuple[str, ...] | None
-    height: int | None
-    width: int | None
-    method: Method | str | None
-    num_inference_steps: int | None
-    guidance_scale: float | None
-    guidance_rescale: float
-    guidance_interval: tuple[float, float]
-    pag_scale: float
-    solver: Literal["ddim", "euler", "dpmpp2m"] | None
-    seed: int | None
-    generator: torch.Generator | None
-    latents: Tensor | None
-    noise: Noise | None
-    batch_size: int
-    canvas: Literal["device", "ram", "disk"] | None
-    workers: int | None
-    ray: str | None
-    job: str | Path | None
-    spool: str | Path | None
-    control_image: Given | Sequence[Given] | None
-    controlnet_conditioning_scale: float | Sequence[float]
-    control_guidance_start: float | Sequence[float]
-    control_guidance_end: float | Sequence[float]
-    callback: Callable[[Event], Any] | None
-
-
-@overload
-def paint(
-    model: Model | str = ..., prompt: str = ..., **settings: Unpack[PaintSettings]
-) -> Picture: ...
-@overload
-def paint(
-    model: Model | str, prompt: list[str] | tuple[str, ...], **settings: Unpack[PaintSettings]
-) -> list[Picture]: ...
-def paint(
-    model: Model | str = "shapes",
-    prompt: str | list[str] | tuple[str, ...] = "",
-    **settings: Unpack[PaintSettings],
-) -> Picture | list[Picture]:
-    """Paints one picture; or one for each of several prompts, with seeds that count up.
-
-    `height` and `width` are pixels, multiples of the model's factor; four native sides each if
-    unset. `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
-    `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many
-    views the network sees at once, `canvas` where latents are kept: `device`, `ram`, `disk`, or, if
-    unset, the first of them that has room. `workers` processes, each with a GPU of its own, or the
-    Ray cluster at `ray` share the views of each step. `latents` (`1 C H W`, a row for each prompt,
-    standard normal, of the first stage) and `noise(purpose, shape)` replace what the seed would
-    draw. `job` is a folder from which the run is taken up when it is asked for again. `spool` is
-    the folder for pixels beyond 512 MiB and for canvases on the disk, the system's for temporary
-    files if unset. `callback` gets every event as it happens. Further settings, and what is unset,
-    are `Request`'s.
-
-    Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
-    """
-    for name in settings:
-        if name not in PaintSettings.__annotations__:
-            near = did_you_mean(name, PaintSettings.__annotations__)
-            raise TypeError(f"paint() has no argument {name!r}; {near}")
-    asked: dict[str, Any] = {**settings}  # what is left of it is the request's
-    callback, noise, latents = (asked.pop(name, None) for name in ("callback", "noise", "latents"))
-    job, spool = (asked.pop(name, None) for name in ("job", "spool"))
-    several = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
-    seed = _seed(asked.pop("seed", None), asked.pop("generator", None))
-    negative = asked.pop("negative_prompt", None)
-    negatives = negative if isinstance(negative, list | tuple) else [negative] * len(several)
-    starts = [None] * len(several) if latents is None else latents.split(1)
-    for name, given in (("negative prompts", negatives), ("rows of latents", starts)):
-        if len(given) != len(several):
-            raise BadRequest(f"there are {len(several)} prompts and {len(given)} {name}")
-    if job is not None and len(several) != 1:
-        raise BadRequest(f"a job is one picture; there are {len(several)} prompts")
-    method = asked.pop("method", None)
-    asked["method"] = method_named(method)() if isinstance(method, str) else method or DemoFusion()
-    requests = [
-        Request(
-            model=model,
-            prompt=each,
-            negative_prompt=without,
-            seed=seed + number if number else seed,
-            **asked,
-        )
-        for number, (each, without) in enumerate(zip(several, negatives, strict=True))
-    ]
-    first = requests[0]
-    kept = None if job is None else _kept(first, job, noise is not None or latents is not None)
-    check_workers(first.workers, first.ray, _device(model))
-    loaded = load(model) if isinstance(model, str) else model
-    with _hired(first, loaded) as crew:
-        pictures = [
-            _painted_whole(
-                generate(
-                    replace(each, model=loaded),
-                    noise=noise,
-                    latents=start,
-                    job=kept,
-                    spool=spool,
-                    crew=crew,
-                ),
-                callback,
-            )
-            for each, start in zip(requests, starts, strict=True)
-        ]
-    return pictures if isinstance(prompt, list | tuple) else pictures[0]
-
-
-def _seed(seed: int | None, generator: torch.Generator | None) -> int:
-    if seed is not None and generator is not None:
-        raise BadRequest("give seed or generator, not both")
-    if generator is None:
-        return seed or 0
-    return int(torch.randint(2**62, (), generator=generator, device=generator.device))
-
-
-def _painted_whole(events: Iterable[Event], callback: Callable[[Event], Any] | None) -> Picture:
-    for event in events:
-        if callback is not None:
-            callback(event)
-        if isinstance(event, Finished):
-            return event.picture
-    raise AssertionError("a run that raises nothing finishes")

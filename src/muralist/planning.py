@@ -52,6 +52,12 @@ class Work:
     def samples(self) -> int:
         return sum(stage.samples for stage in self.stages)
 
+    def done(self, stages: int, steps: int = 0) -> float:
+        """Evaluations once so many stages are finished, and so many steps of the next."""
+        begun = self.stages[stages : stages + 1]
+        part = sum(stage.evaluations / stage.steps * steps for stage in begun)
+        return sum(stage.evaluations for stage in self.stages[:stages]) + part
+
 
 @dataclass(frozen=True)
 class Plan(Work):

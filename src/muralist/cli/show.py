@@ -127,10 +127,8 @@ class Bars:
 
     def _painted(self, words: str, stages: int, steps: int = 0) -> None:
         """So many stages are finished, and so many steps of the next."""
-        done = sum(stage.evaluations for stage in self._cost.stages[:stages])
-        begun = self._cost.stages[stages : stages + 1]
-        part = sum(stage.evaluations / stage.steps * steps for stage in begun)
-        self._set(self._painting, words, done + part, self._cost.evaluations)
+        done = self._cost.done(stages, steps)
+        self._set(self._painting, words, done, self._cost.evaluations)
 
     def _set(self, task: TaskID, words: str, done: float, total: float | None) -> None:
         described = f"{self._name}{words}"

@@ -67,7 +67,7 @@ def wrap(pipe: Any, name: str | None = None) -> Model:
     source = name or str(getattr(pipe, "_name_or_path", "") or type(pipe).__name__)
     try:
         configs = {
-            "pipeline": {"_class_name": _without_controlnets(type(pipe).__name__)},
+            "pipeline": {"_class_name": _class_of(pipe)},
             "unet": pipe.unet.config,
             "vae": pipe.vae.config,
             "scheduler": {**pipe.scheduler.config, "_class_name": type(pipe.scheduler).__name__},
@@ -80,8 +80,10 @@ def wrap(pipe: Any, name: str | None = None) -> Model:
     return _ADAPTERS[facts.pipeline](pipe, facts, pipe._execution_device)
 
 
-def _without_controlnets(pipeline: str) -> str:
-    return pipeline.replace("ControlNetPipeline", "Pipeline")
+def _class_of(pipe: Any) -> str:
+    """The supported pipeline that it is, or is one of somebody's own kinds of."""
+    names = [kind.__name__.replace("ControlNetPipeline", "Pipeline") for kind in type(pipe).__mro__]
+    return next((name for name in names if name in SUPPORTED), names[0])
 
 
 def _pipeline(facts: Card, dtype: torch.dtype) -> Any:

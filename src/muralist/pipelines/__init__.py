@@ -1,0 +1,50 @@
+"""Custom pipelines of diffusers that forward to muralist, for those who load and call those.
+
+`DiffusionPipeline.from_pretrained(name, custom_pipeline=pipelines.SDXL, trust_remote_code=True)` is
+a pipeline that is called as any other, and takes what `muralist.paint` takes besides: `method`,
+say.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+__all__ = ["SD", "SDXL", "images"]
+
+# Folders, for `custom_pipeline`. Their classes have one name: diffusers loads all local pipelines
+# of a process into one module, in which it allows one class.
+SDXL = str(Path(__file__).parent / "sdxl")
+SD = str(Path(__file__).parent / "sd")
+
+
+def images(
+    pipe: Any,
+    prompt: str | list[str] | None,
+    num_images_per_prompt: int | None,
+    output_type: str,
+    settings: dict[str, Any],
+) -> Any:
+    """What a pipeline of diffusers' gives back as its images.
+
+    `settings` are those of `muralist.paint`. `output_type` is `pil`, a list of images; `np` or
+    `pt`, an array `B H W 3` or a tensor `B 3 H W`, 0 to 1; or `latent`, a tensor `B C H W`.
+
+    Raises `BadRequest` for another one.
+    """
+    from muralist.errors import BadRequest
+    from muralist.models import wrap
+    from muralist.painting import paint
+
+    made = {
+        "pil": lambda pictures: [picture.image for picture in pictures],
+        "np": lambda pictures: np.stack([picture.pixels for picture in pictures]) / np.float32(255),
+        "pt": lambda pictures: torch.from_numpy(made["np"](pictures)).permute(0, 3, 1, 2),
+        "latent": lambda pictures: torch.cat([picture.latents for picture in pictures]),
+    }
+    if output_type not in made:
+        raise BadRequest(f"output_type is {output_type!r}; {', '.join(made)} are possible")
+    several = [prompt or ""] if isinstance(prompt, str | None) else list(prompt)
+    several = [each for each in several for _ in range(num_images_per_prompt or 1)]
+    return made[output_type](paint(wrap(pipe), several, **settings))
