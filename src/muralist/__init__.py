@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         MultiDiffusion,
         Pixelsmith,
     )
-    from muralist.models import Model, load, wrap
+    from muralist.models import Checkpoint, Model, load, wrap
     from muralist.painting import paint
     from muralist.picture import Picture, StageResult
     from muralist.planning import Plan, plan
@@ -60,6 +60,7 @@ __all__ = [
     "AccDiffusion",
     "AccDiffusion2",
     "BadRequest",
+    "Checkpoint",
     "DemoFusion",
     "Event",
     "Finished",
@@ -99,7 +100,7 @@ _HOMES = {
     "events": "Event Finished Resumed StageBegun StageDone Started Ticked TileCounted TileDone",
     "generation": "PromptTooLong generate",
     "methods": "METHODS AccDiffusion AccDiffusion2 DemoFusion MultiDiffusion Pixelsmith",
-    "models": "Model load wrap",
+    "models": "Checkpoint Model load wrap",
     "painting": "paint",
     "picture": "Picture StageResult",
     "planning": "Plan plan",

@@ -34,8 +34,8 @@ def check_images(images: Sequence[Photo], card: Card, size: Size) -> None:
         return
     if not card.controlnets:
         raise BadRequest(
-            f"control_image is given, and {card.name} has no ControlNet; load it with one, or wrap a"
-            " pipeline that has one"
+            f"control_image is given, and {card.name} has no ControlNet; load the model with"
+            " controlnet=..., or wrap a pipeline that has one"
         )
     if len(images) != card.controlnets:
         raise BadRequest(

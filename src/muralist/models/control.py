@@ -11,8 +11,12 @@ from muralist.canvas import Size, View
 from muralist.errors import UnsupportedModel
 from muralist.query import Control, Query
 
-__all__ = ["ControlNets", "condition", "controlnets"]
+__all__ = ["POOLED", "ControlNets", "condition", "controlnets"]
 
+POOLED = (
+    "a ControlNet that pools its conditions (shuffle) knows no places, and works in diffusers'"
+    " guess_mode alone, which is not supported"
+)
 _A = -0.75  # of the cubic; torch's and OpenCV's
 
 
@@ -31,10 +35,7 @@ def controlnets(pipe: Any) -> int:
                 f"{type(one).__name__} is no ControlNet of the supported kind, ControlNetModel"
             )
         if one.config.global_pool_conditions:
-            raise UnsupportedModel(
-                "a ControlNet that pools its conditions (shuffle) knows no places, and works in"
-                " diffusers' guess_mode alone, which is not supported"
-            )
+            raise UnsupportedModel(POOLED)
     return len(each)
 
 
