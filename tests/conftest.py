@@ -38,13 +38,14 @@ def tiny_sdxl(device: torch.device) -> muralist.Model:
 
 
 @pytest.fixture(scope="session")
-def tiny_controlled(tiny_sdxl: muralist.Model, device: torch.device) -> muralist.Model:
+def tiny_controlled(device: torch.device) -> muralist.Model:
     """The same with a ControlNet of random weights."""
-    from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline
-
-    net = ControlNetModel.from_pretrained(DATA / "tiny-sdxl-controlnet").to(device)
-    components = tiny_sdxl.pipe.components
-    return muralist.wrap(StableDiffusionXLControlNetPipeline(**components, controlnet=net))
+    return muralist.load(
+        str(DATA / "tiny-sdxl"),
+        controlnet=str(DATA / "tiny-sdxl-controlnet"),
+        device=device,
+        dtype=torch.float32,
+    )
 
 
 @pytest.fixture(scope="session")

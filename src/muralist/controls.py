@@ -1,6 +1,6 @@
 """Control images and their numbers as they are asked for, as what ControlNets are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,10 +8,10 @@ import torch
 from muralist.canvas import Size
 from muralist.errors import BadRequest
 from muralist.models.base import Card
-from muralist.photo import Given, Photo, photo
+from muralist.photo import Given, Photo, from_json, photo
 from muralist.query import Control
 
-__all__ = ["check_images", "controls", "photos"]
+__all__ = ["check_images", "controls", "images_from_json", "photos"]
 
 _MOST = 10.0  # of a scale, of which 1 is usual
 _LONGER = 0.01  # by which the ratio of an image may differ from the picture's
@@ -23,6 +23,16 @@ def photos(given: Given | Sequence[Given] | None) -> tuple[Photo, ...]:
         return ()
     several = isinstance(given, list | tuple)
     return tuple(photo(each) for each in (given if several else [given]))  # type: ignore
+
+
+def images_from_json(given: Any) -> Any:
+    """Control images as a request is told them: photos of what `Photo.to_json` made.
+
+    What it did not make, a path say, stays as it is.
+    """
+    if not isinstance(given, list):
+        return given
+    return [from_json(each) if isinstance(each, Mapping) else each for each in given]
 
 
 def check_images(images: Sequence[Photo], card: Card, size: Size) -> None:
@@ -85,7 +95,9 @@ def controls(
 
 def _each(name: str, given: Any, count: int) -> Sequence[float]:
     """A number for each image."""
-    numbers = list(given) if isinstance(given, list | tuple) else [given] * count
+    numbers = list(given) if isinstance(given, list | tuple) else [given]
+    if len(numbers) == 1:
+        numbers = numbers * count
     if len(numbers) != count:
         raise BadRequest(f"{name} has {len(numbers)} numbers for {count} control images")
     for number in numbers:

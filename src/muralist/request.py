@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 
 from muralist.canvas import Size
-from muralist.controls import check_images, controls, photos
+from muralist.controls import check_images, controls, images_from_json, photos
 from muralist.denoisers import CFG, Guider
 from muralist.errors import BadRequest
 from muralist.guides import Reference
@@ -17,7 +17,6 @@ from muralist.methods import DemoFusion, method_from_json, method_to_json
 from muralist.models import Card, Checkpoint, Model, card
 from muralist.models.blank import Blank
 from muralist.photo import Given, Photo
-from muralist.photo import from_json as photo_from_json
 from muralist.query import Control, Guided, Painter
 from muralist.schedule import Schedule, schedule
 from muralist.settings import setting, validate
@@ -219,8 +218,7 @@ class Request:
             raise BadRequest("the picture was painted from noise that its settings do not hold")
         arguments = {name: given[name] for name in known}
         arguments["method"] = method_from_json(given["method"])
-        images = arguments.get("control_image") or []
-        arguments["control_image"] = [photo_from_json(each) for each in images]
+        arguments["control_image"] = images_from_json(given.get("control_image"))
         if isinstance(given["model"], Mapping):
             arguments["model"] = Checkpoint.from_json(given["model"])
         if isinstance(given.get("guidance_interval"), list):

@@ -93,10 +93,10 @@ def recorded_picture(model, record) -> np.ndarray:
 
 
 @contextmanager
-def shown(model) -> Iterator[list[Tensor]]:
-    """The conditions of the ControlNet's calls."""
+def conditions(model) -> Iterator[list[Tensor]]:
+    """What the first ControlNet is shown, call by call."""
     seen: list[Tensor] = []
-    handle = model.pipe.controlnet.register_forward_pre_hook(
+    handle = model.pipe.controlnet.nets[0].register_forward_pre_hook(
         lambda net, args, named: seen.append(named["controlnet_cond"]), with_kwargs=True
     )
     try:
@@ -105,14 +105,14 @@ def shown(model) -> Iterator[list[Tensor]]:
         handle.remove()
 
 
-def samples(conditions: Tensor) -> Tensor:
+def samples(shown: Tensor) -> Tensor:
     """What is recorded of a call: every fourth pixel of the first two views."""
-    return conditions[:2, :, ::4, ::4].cpu()
+    return shown[:2, :, ::4, ::4].cpu()
 
 
 def test_demofusion_with_a_controlnet_equals_the_release(tiny_controlled, golden):
     record = golden(CONTROLNET)
-    with shown(tiny_controlled) as seen:
+    with conditions(tiny_controlled) as seen:
         errors = errors_of(by_demofusion(tiny_controlled, record, SCALE), record)
     assert len(errors) == 8
     assert max(errors.values()) < 1e-4, errors
@@ -135,7 +135,7 @@ def test_accdiffusion2_equals_the_release(
 ):
     record = golden(EDGES)
     exchanged_as_recorded(record)
-    with shown(tiny_controlled) as seen:
+    with conditions(tiny_controlled) as seen:
         errors = errors_of(by_accdiffusion2(tiny_controlled, record), record)
     assert len(errors) == 8
     assert max(errors.values()) < 1e-4, errors

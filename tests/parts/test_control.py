@@ -36,6 +36,7 @@ from muralist.run.crew import Crew
 from muralist.views import Grid, Strided
 from tests.crews import Benches
 from tests.laws.parts import VIEWS, distance, normal, painted, query, steps, toy_request
+from tests.papers.test_released_controlnet import conditions
 
 CPU = torch.device("cpu")
 FACTOR = 4
@@ -280,15 +281,10 @@ def test_perturbed_attention_is_held_as_in_diffusers_pipelines(pipelines):
     assert distance(ours, theirs) < 1e-4
 
 
-def test_none_is_asked_at_steps_without_strength(tiny_controlled, monkeypatch):
-    calls = []
-    net = tiny_controlled.pipe.controlnet
-    handle = net.register_forward_hook(lambda *about: calls.append(1))
-    try:
+def test_none_is_asked_at_steps_without_strength(tiny_controlled):
+    with conditions(tiny_controlled) as seen:
         painted(controlled(tiny_controlled, control_guidance_start=0.5, num_inference_steps=4))
-    finally:
-        handle.remove()
-    assert len(calls) == 2
+    assert len(seen) == 2
 
 
 # --- requests ----------------------------------------------------------------------------------
@@ -311,16 +307,18 @@ def test_the_picture_depends_on_no_batch_and_no_place(tiny_controlled, change):
     assert distance(painted(replace(request, **change)).latents, painted(request).latents) < 1e-4
 
 
+def test_the_picture_does_not_depend_on_who_paints_it(tiny_controlled):
+    request = controlled(tiny_controlled, AccDiffusion2(), **LARGE | {"control_image": None})
+    with Crew(Benches(2)) as crew:
+        ours = painted(request, crew=crew).latents
+    assert distance(ours, painted(request).latents) < 1e-4
+
+
 def test_a_larger_picture_is_shown_reduced_to_the_stage(tiny_controlled):
     """A view of a small stage would otherwise leave out what lies between its pixels."""
-    image, seen = picture(512, 512), []
-    handle = tiny_controlled.pipe.controlnet.register_forward_pre_hook(
-        lambda net, args, named: seen.append(named["controlnet_cond"]), with_kwargs=True
-    )
-    try:
+    image = picture(512, 512)
+    with conditions(tiny_controlled) as seen:
         painted(controlled(tiny_controlled, control_image=image, num_inference_steps=1))
-    finally:
-        handle.remove()
     reduced = np.asarray(Image.fromarray(image).resize((256, 256), Image.Resampling.LANCZOS))
     away = np.abs(seen[0][0].permute(1, 2, 0).cpu().numpy() * 255 - reduced)
     assert away.max() < 1.5  # rows and columns are rounded in another order
