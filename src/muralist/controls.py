@@ -70,9 +70,12 @@ def controls(
 ) -> tuple[Control, ...]:
     """A control for each image, of numbers for all of them or one for each; diffusers' names.
 
+    Without images numbers mean nothing.
     Raises `BadRequest` for a scale that is not from 0 to 10, and for a start and an end that are no
     fractions of the steps, the smaller first.
     """
+    if not images:
+        return ()
     count = len(images)
     scales = _each("controlnet_conditioning_scale", controlnet_conditioning_scale, count)
     starts = _each("control_guidance_start", control_guidance_start, count)

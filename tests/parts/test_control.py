@@ -436,3 +436,13 @@ def test_a_demofusion_without_an_image_is_what_it_is_without_a_controlnet(
     assert torch.equal(
         ours.latents, painted(controlled(tiny_sdxl, DemoFusion(), control_image=None)).latents
     )
+
+
+def test_a_plan_looks_at_no_image(tiny_controlled):
+    """What it counts is the network's, and canvases."""
+    known = {**LARGE, **ONE, "control_guidance_end": [0.5]}
+    request = controlled(tiny_controlled, AccDiffusion(), **known)
+    without = replace(request, control_image=None)
+    assert muralist.plan(request) == muralist.plan(without)
+    edges = replace(without, method=AccDiffusion2())
+    assert muralist.plan(edges).stages == muralist.plan(without).stages
