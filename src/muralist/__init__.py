@@ -41,8 +41,15 @@ if TYPE_CHECKING:
         TileDone,
     )
     from muralist.generation import PromptTooLong, generate
-    from muralist.methods import METHODS, AccDiffusion, DemoFusion, MultiDiffusion, Pixelsmith
-    from muralist.models import Model, load, wrap
+    from muralist.methods import (
+        METHODS,
+        AccDiffusion,
+        AccDiffusion2,
+        DemoFusion,
+        MultiDiffusion,
+        Pixelsmith,
+    )
+    from muralist.models import Checkpoint, Model, load, wrap
     from muralist.painting import paint
     from muralist.picture import Picture, StageResult
     from muralist.planning import Plan, plan
@@ -51,7 +58,9 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "AccDiffusion",
+    "AccDiffusion2",
     "BadRequest",
+    "Checkpoint",
     "DemoFusion",
     "Event",
     "Finished",
@@ -90,8 +99,8 @@ _HOMES = {
     ),
     "events": "Event Finished Resumed StageBegun StageDone Started Ticked TileCounted TileDone",
     "generation": "PromptTooLong generate",
-    "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion Pixelsmith",
-    "models": "Model load wrap",
+    "methods": "METHODS AccDiffusion AccDiffusion2 DemoFusion MultiDiffusion Pixelsmith",
+    "models": "Checkpoint Model load wrap",
     "painting": "paint",
     "picture": "Picture StageResult",
     "planning": "Plan plan",

@@ -31,12 +31,12 @@ from muralist.events import (
 )
 from muralist.guides import Reference
 from muralist.job import Canvas, Job, Unkept
-from muralist.models import Model, best_device, load
+from muralist.models import Checkpoint, Model, best_device, load
 from muralist.models.blank import Blank
 from muralist.photo import Photo
 from muralist.picture import Picture, StageResult
 from muralist.place import canvas_bytes, canvas_place
-from muralist.query import Query, seeded
+from muralist.query import Control, Query, seeded
 from muralist.request import Request
 from muralist.run import Batches, Crew, check_workers, hired
 from muralist.schedule import Schedule
@@ -108,7 +108,7 @@ def kept_by(job: Job | str | Path, request: Request, given: bool) -> Job:
 def check_hands(request: Request) -> None:
     """`BadRequest` where there cannot be so many workers where the model is, or will be."""
     model = request.model
-    device = best_device() if isinstance(model, str) else model.device
+    device = best_device() if isinstance(model, str | Checkpoint) else model.device
     check_workers(request.workers, request.ray, device)
 
 
@@ -121,10 +121,13 @@ def _generate(
     folder: Path | None,
     crew: Crew | None,
 ) -> Iterator[Event]:
-    model = load(request.model) if isinstance(request.model, str) else request.model
+    model = load(request.model) if isinstance(request.model, str | Checkpoint) else request.model
     crew_here = hired(request.workers, request.ray, model.device, model)
-    with crew_here if crew is None else nullcontext(crew) as crew:
-        yield from _staged(request, model, fill, settings, job, folder, crew)
+    try:
+        with crew_here if crew is None else nullcontext(crew) as crew:
+            yield from _staged(request, model, fill, settings, job, folder, crew)
+    finally:
+        model.rest()
 
 
 def _staged(
@@ -153,9 +156,11 @@ def _staged(
         done = run.taken_up(stages)
         for number in range(len(done) + 1, len(stages) + 1):
             stage, schedule = stages[number - 1], schedules[number - 1]
-            asked = run.asked(number, stage, schedule)
             yield StageBegun(number)
-            x = yield from run.painted(stage, schedule, asked, run.before(done))
+            before = run.before(done)
+            asked = run.asked(number, stage, schedule, before)
+            x = yield from run.painted(stage, schedule, asked, before)
+            del before
             x = stage.end(x, run.first(done, x))
             done.append(run.result(number, x))
             yield StageDone(number, done[-1], stage.explain and partial(stage.explain, asked))
@@ -188,9 +193,30 @@ class _Run:
             done.append(self.result(kept.stage, copied(kept.x, self.codec.home)))
         return done
 
-    def asked(self, number: int, stage: Stage, schedule: Schedule) -> Query:
+    def asked(self, number: int, stage: Stage, schedule: Schedule, before: Before | None) -> Query:
         """A stage's question, at its last step."""
-        return replace(self.question, stage=number, canvas=stage.size, step=schedule.steps[-1])
+        return replace(
+            self.question,
+            stage=number,
+            canvas=stage.size,
+            step=schedule.steps[-1],
+            controls=self.controls(stage, before),
+        )
+
+    def controls(self, stage: Stage, before: Before | None) -> tuple[Control, ...]:
+        """What ControlNets are shown: what the stage draws, or what was given."""
+        if stage.sketch is not None and before is not None:
+            return (stage.sketch(before.pixels),)
+        size = stage.size.times(self.codec.factor)
+        return tuple(self.reduced(control, size) for control in self.question.controls)
+
+    def reduced(self, control: Control, size: Size) -> Control:
+        """A picture larger than the stage as large as it: views would leave pixels out."""
+        height, width, _ = control.image.shape
+        if height <= size.height and width <= size.width:
+            return control
+        smaller = self.codec.enlarged(control.image.numpy(), size)
+        return replace(control, image=torch.from_numpy(smaller))
 
     def painted(
         self, stage: Stage, schedule: Schedule, asked: Query, before: Before | None
@@ -269,6 +295,7 @@ def _question(request: Request, model: Model, crew: Crew) -> Query:
         text=model.text(request.prompt),
         canvas=request.size,
         final=request.size,
+        controls=request.controls,
         seed=request.seed,
         run=Batches(request.batch_size, model.device, crew.map, len(crew)),
     )

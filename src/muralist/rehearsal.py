@@ -62,6 +62,7 @@ def canvases(request: Request) -> Canvases:
         canvas="device",
         workers=None,
         ray=None,
+        control_image=None,
     )
     with held, _Finite():
         for event in generate(blank, noise=lambda _, shape: torch.empty(shape, device=_META)):
@@ -90,8 +91,10 @@ class _Rehearsed:
         *earlier, last = self.request.stages(model)
         for number, stage in enumerate(earlier):
             once = min(1.01 / len(self.request.schedule.steps), 1.0) if number else 1.0
-            yield replace(stage, begin=_enlarged, denoiser=lambda _: _still, strength=once)
-        yield replace(last, begin=_enlarged, denoiser=partial(self.denoiser, last))
+            stands = replace(stage, denoiser=lambda _: _still, strength=once)
+            yield replace(stands, begin=_enlarged, sketch=None)
+        paints = replace(last, denoiser=partial(self.denoiser, last))
+        yield replace(paints, begin=_enlarged, sketch=None)
 
     def denoiser(self, stage: Stage, reference: Reference) -> Denoiser:
         self.held.named("reference", reference.x0, reference.noise)
@@ -170,6 +173,9 @@ class _Silent:
 
     def text(self, prompt: str) -> None:
         return None
+
+    def rest(self) -> None:
+        pass
 
     def dropped(self, prompt: str) -> str:
         return ""

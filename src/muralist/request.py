@@ -1,7 +1,7 @@
 """What is asked for, checked before anything is loaded."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal
@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from muralist.canvas import Size
+from muralist.controls import check_images, controls, images_from_json, photos
 from muralist.denoisers import CFG, Guider
 from muralist.errors import BadRequest
 from muralist.guides import Reference
 from muralist.methods import DemoFusion, method_from_json, method_to_json
-from muralist.models import Card, Model, card
+from muralist.models import Card, Checkpoint, Model, card
 from muralist.models.blank import Blank
 from muralist.photo import Given, Photo, digest, photo
-from muralist.query import Guided, Painter
+from muralist.query import Control, Guided, Painter
 from muralist.schedule import Schedule, schedule
 from muralist.settings import setting, validate
 from muralist.stage import Method, Stage
@@ -49,11 +50,16 @@ class Request:
     device, in host memory or in files, `workers` how many processes share the views of a step, on
     this machine or on the Ray cluster at `ray`: they change memory and speed, not the picture.
 
+    `control_image` is what the model's ControlNets are shown, one for each of them, of the
+    picture's ratio and any size, read when the request is made; how strongly
+    (`controlnet_conditioning_scale`), and from which fraction of the steps to which they hold
+    (`control_guidance_start`, `control_guidance_end`) are a number for all or one for each.
+
     Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel` when made with anything that cannot
     be painted; no weights are read for that.
     """
 
-    model: Model | str = "shapes"
+    model: Model | str | Checkpoint = "shapes"
     prompt: str = setting("", "what to paint")
     image: Given | Tensor | None = None
     scale: float | None = setting(None, "how many times the image's sides", low=1)
@@ -85,10 +91,16 @@ class Request:
         None, "a Ray cluster that computes views: auto, its address, or local for a new one"
     )
 
+    control_image: Given | Sequence[Given] | None = None
+    controlnet_conditioning_scale: float | Sequence[float] = 1.0
+    control_guidance_start: float | Sequence[float] = 0.0
+    control_guidance_end: float | Sequence[float] = 1.0
+
     def __post_init__(self) -> None:
         validate(self)
         # read once, however often a request is made of another
         object.__setattr__(self, "image", origin(self.image))
+        object.__setattr__(self, "control_image", photos(self.control_image))
         for name in ("prompt", "negative_prompt"):
             if len(getattr(self, name) or "") > LONGEST_PROMPT:
                 raise BadRequest(f"{name} is longer than {LONGEST_PROMPT} characters")
@@ -103,6 +115,8 @@ class Request:
                 f"pag_scale is {self.pag_scale}; it needs a guidance_scale above 1 at every step"
             )
         self._check_image()
+        check_images(self._control_images, self.card, self.size.times(self.card.factor))
+        _ = self.controls  # raises
         self._check_stages()
         json.dumps(self.to_json())  # what the finished picture will carry
 
@@ -125,12 +139,48 @@ class Request:
             if number == 1 and self.image is None and stage.strength != 1:
                 raise BadRequest(f"the first stage starts from noise: not at {stage.strength}")
             steps.entered(stage.strength)
+            if stage.sketch is not None:
+                self._check_sketched()
             nothing = torch.empty(1, self.card.channels, *stage.size, device="meta")
             stage.denoiser(Reference(nothing, nothing))  # raises where a part cannot be made
 
+    def _check_sketched(self) -> None:
+        """Of a method that draws the control images itself."""
+        name, count = method_to_json(self.method)["name"], self.card.controlnets
+        if count != 1:
+            raise BadRequest(
+                f"{name} shows edges to a ControlNet, and {self.card.name} has {count} of them: one"
+                " is needed"
+            )
+        if self.control_image:
+            raise BadRequest(f"{name} draws the control image itself; control_image is not for it")
+
+    @property
+    def _control_images(self) -> tuple[Photo, ...]:
+        return photos(self.control_image)
+
+    @cached_property
+    def controls(self) -> tuple[Control, ...]:
+        """What ControlNets are shown, in their order."""
+        return controls(self._control_images, **self._control_numbers)
+
+    @property
+    def _control_numbers(self) -> dict[str, Any]:
+        """As JSON values."""
+        given = {
+            "controlnet_conditioning_scale": self.controlnet_conditioning_scale,
+            "control_guidance_start": self.control_guidance_start,
+            "control_guidance_end": self.control_guidance_end,
+        }
+        return {
+            name: list(each) if isinstance(each, list | tuple) else each
+            for name, each in given.items()
+        }
+
     @cached_property
     def card(self) -> Card:
-        return self.model.card if hasattr(self.model, "card") else card(self.model)  # type: ignore
+        named = isinstance(self.model, str | Checkpoint) or not hasattr(self.model, "card")
+        return card(self.model) if named else self.model.card  # type: ignore
 
     @cached_property
     def size(self) -> Size:
@@ -179,7 +229,7 @@ class Request:
         """All that makes the picture, with defaults filled in, as JSON values."""
         size, factor = self.size, self.card.factor
         return {
-            "model": self.card.name,
+            "model": self.card.checkpoint.to_json(),
             "prompt": self.prompt,
             "negative_prompt": self.negative_prompt,
             "image": _told(self.origin),
@@ -193,6 +243,8 @@ class Request:
             "pag_scale": self.pag_scale,
             "solver": self.solver,
             "seed": self.seed,
+            "control_image": [image.to_json() for image in self._control_images],
+            **self._control_numbers,
         }
 
     @classmethod
@@ -205,12 +257,15 @@ class Request:
         """The arguments that make the request whose `to_json` this is."""
         known = {field.name for field in fields(cls)} & set(given)
         whole = {"model", "prompt", "method"} <= known and isinstance(given["method"], Mapping)
-        if not whole or not isinstance(given["model"], str):
+        if not whole or not isinstance(given["model"], str | Mapping):
             raise BadRequest("these are no settings of a picture")
         if given.get("noise"):
             raise BadRequest("the picture was painted from noise that its settings do not hold")
         arguments = {name: given[name] for name in known}
         arguments["method"] = method_from_json(given["method"])
+        arguments["control_image"] = images_from_json(given.get("control_image"))
+        if isinstance(given["model"], Mapping):
+            arguments["model"] = Checkpoint.from_json(given["model"])
         if isinstance(given.get("guidance_interval"), list):
             arguments["guidance_interval"] = tuple(given["guidance_interval"])
         return arguments

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from muralist.canvas import Size, View
 from muralist.guides.reference import Reference
-from muralist.query import Denoiser, Guided, Query
+from muralist.query import Control, Denoiser, Guided, Query
 from muralist.strips import blank, cellwise
 
 __all__ = [
@@ -130,6 +130,7 @@ class Stage:
     trajectory between the two. With `strength` below 1 only that last part of the steps is taken,
     as in diffusers' image-to-image. `end` makes the result of the last canvas and of what came
     first: the picture that was given, or the result of the first stage.
+    `sketch` draws what ControlNets are shown of the last picture, `height width 3`, uint8.
     `explain` is asked once the stage is done, by whoever wants to know. `notes` are what the method
     learns at this stage and others and needs again: they are kept with a run that may be taken up.
     """
@@ -139,6 +140,7 @@ class Stage:
     begin: Callable[[Before, Size, Codec], Tensor] = bicubic
     end: Callable[[Tensor, Before], Tensor] = keep
     strength: float = 1.0
+    sketch: Callable[[np.ndarray], Control] | None = None
     explain: Callable[[Query], Explanation] | None = None
     notes: Notes | None = None
 

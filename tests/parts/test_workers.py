@@ -69,8 +69,8 @@ def test_nor_does_that_of_sdxl(settings, tiny_sdxl):
 
 
 @EVERY_PAPER
-def test_processes_paint_the_same_picture(method, tiny_sdxl, crew):
-    request = sdxl_request(tiny_sdxl, method)
+def test_processes_paint_the_same_picture(method, tiny_controlled, crew):
+    request = sdxl_request(tiny_controlled, method)
     assert distance(painted(request, crew=crew).latents, painted(request).latents) < 1e-4
 
 
@@ -87,7 +87,7 @@ def test_several_prompts_are_painted_by_one_crew(monkeypatch):
         hirings.append(given)
         yield Crew(Benches(1))
 
-    monkeypatch.setattr("muralist.generation.hired", counting)
+    monkeypatch.setattr("muralist.painting.hired", counting)
     settings = {"height": 32, "width": 32, "num_inference_steps": 2, "workers": 2}
     together = muralist.paint(Toy(), ["", ""], **settings)
     assert len(together) == 2 and len(hirings) == 1

@@ -75,6 +75,30 @@ class Look:
         float | None,
         Parameter(help="perturbed-attention guidance, beside the prompt's; 3 is usual"),
     ] = None
+    control_image: Annotated[
+        list[str] | None,
+        Parameter(
+            negative="", help="what a ControlNet is shown, of the picture's ratio; one for each"
+        ),
+    ] = None
+    controlnet_conditioning_scale: Annotated[
+        list[float] | None,
+        Parameter(
+            name="--control-scale", negative="", help="how strongly they hold; 1 if unset, or each"
+        ),
+    ] = None
+    control_guidance_start: Annotated[
+        list[float] | None,
+        Parameter(
+            name="--control-start", negative="", help="fraction of the steps they begin at, or each"
+        ),
+    ] = None
+    control_guidance_end: Annotated[
+        list[float] | None,
+        Parameter(
+            name="--control-end", negative="", help="fraction of the steps they end at, or each"
+        ),
+    ] = None
     solver: Annotated[
         str | None, Parameter(help="ddim, euler or dpmpp2m; as the model's scheduler says if unset")
     ] = None

@@ -16,6 +16,7 @@ from muralist.denoisers.prompted import PatchPrompted
 from muralist.denoisers.relay import Relay
 from muralist.denoisers.shuffled import Shuffled
 from muralist.denoisers.tiled import Tiled
+from muralist.denoisers.uncontrolled import Uncontrolled
 
 __all__ = [
     "CFG",
@@ -31,5 +32,6 @@ __all__ = [
     "Shuffled",
     "Steered",
     "Tiled",
+    "Uncontrolled",
     "Unplaced",
 ]

@@ -42,26 +42,34 @@ class AccDiffusion:
         validate(self)
 
     def stages(self, model: Guided, size: Size) -> Iterator[Stage]:
+        yield from self.composed(model, model, size)
+
+    def enlarge(self, model: Guided, start: Size, size: Size) -> Iterator[Stage]:
+        yield from self.enlarged(model, model, start, size)
+
+    def composed(self, model: Guided, whole: Guided, size: Size) -> Iterator[Stage]:
+        """The stages, of `model` for windows, and of `whole` for the first canvas and the whole."""
         probe = Probe()
-        near, base = self.near(model, probe), Tiled(Patched(model, probe), Strided(1))
+        near, base = self.near(model, probe), Tiled(Patched(whole, probe), Strided(1))
         stages = self.demofusion.composed(
-            model.native, size, base, near, lambda k: self.far(model, k)
+            model.native, size, base, near, lambda k: self.far(whole, k)
         )
         yield from self._explained(stages, near, model.native)
 
-    def enlarge(self, model: Guided, start: Size, size: Size) -> Iterator[Stage]:
-        """The whole of a first stage as large as native is listened to, and told everything.
+    def enlarged(self, model: Guided, whole: Guided, start: Size, size: Size) -> Iterator[Stage]:
+        """The stages from a picture.
 
-        Where the picture is larger there is no such stage: windows are told the whole prompt.
+        The whole of a first stage as large as native is listened to, and told everything. Where the
+        picture is larger there is no such stage: windows are told the whole prompt.
         """
         probe = Probe()
-        near, listening = self.near(model, probe), Patched(model, probe)
+        near, listening = self.near(model, probe), Patched(whole, probe)
         stages = self.demofusion.enlarged(
             model.native,
             start,
             size,
             lambda k: near.inner if k == 1 else near,
-            lambda k: self.far(listening if k == 1 else model, k),
+            lambda k: self.far(listening if k == 1 else whole, k),
         )
         yield from self._explained(stages, near, model.native)
 

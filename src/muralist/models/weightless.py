@@ -8,14 +8,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from muralist.models.architectures import ARCHITECTURES, Configs
+from muralist.models.architectures import Configs
 from muralist.models.base import Card, Model
 from muralist.models.cards import configs_of
+from muralist.models.checkpoint import Checkpoint
 from muralist.models.sd import SD
 from muralist.models.sdxl import SDXL
 from muralist.query import Cond
 
-__all__ = ["Weightless", "weightless"]
+__all__ = ["Weightless", "made", "weightless"]
 
 _TOKENS = 77  # of CLIP, however short the prompt
 
@@ -29,7 +30,9 @@ class Weightless:
     networks: Mapping[str, nn.Module]
 
 
-def weightless(model: Model | str, card: Card, dtype: torch.dtype) -> Weightless | None:
+def weightless(
+    model: Model | str | Checkpoint, card: Card, dtype: torch.dtype
+) -> Weightless | None:
     """A model as it would be once loaded in `dtype`; None of one that has no networks.
 
     Of a hub id that is not in the local cache, only the configs are fetched.
@@ -38,19 +41,19 @@ def weightless(model: Model | str, card: Card, dtype: torch.dtype) -> Weightless
     if not configs:
         return None
     with torch.device("meta"):
-        networks = {name: _made(name, config) for name, config in configs.items()}
+        networks = {name: made(name, config) for name, config in configs.items()}
         cond = _cond(configs["unet"], dtype)
     for network in networks.values():
         nn.Module.to(network, dtype)  # diffusers' own `to` warns of what is done when it loads
     adapter = {"StableDiffusionPipeline": SD, "StableDiffusionXLPipeline": SDXL}[card.pipeline]
-    pipe = SimpleNamespace(**networks)
-    return Weightless(adapter(pipe, card, torch.device("meta")), cond, networks)
+    pipe = SimpleNamespace(**networks, _execution_device=torch.device("meta"))
+    return Weightless(adapter(pipe, card), cond, networks)
 
 
-def _configs(model: Model | str) -> Configs:
+def _configs(model: Model | str | Checkpoint) -> Configs:
     """The configs of a pipeline's networks, by their names."""
-    if isinstance(model, str):
-        return ARCHITECTURES[model] if model in ARCHITECTURES else configs_of(model)
+    if isinstance(model, str | Checkpoint):
+        return configs_of(model)
     parts = getattr(getattr(model, "pipe", None), "components", {})
     names = ("unet", "vae", "text_encoder", "text_encoder_2")
     found = {name: parts[name] for name in names if parts.get(name) is not None}
@@ -65,7 +68,8 @@ def _plain(config: Any) -> Mapping[str, Any]:
     return config if isinstance(config, Mapping) else config.to_dict()
 
 
-def _made(name: str, config: Mapping[str, Any]) -> nn.Module:
+def made(name: str, config: Mapping[str, Any]) -> nn.Module:
+    """A network of a pipeline by its place there, from its config, where torch makes tensors."""
     import diffusers
     import transformers
 
