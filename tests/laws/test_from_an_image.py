@@ -272,8 +272,9 @@ def test_accdiffusion_listens_to_an_image_as_large_as_native(tiny_sdxl):
 
 @every_method
 def test_a_plan_counts_the_evaluations_of_a_run(method):
-    watched = Watched(Toy())
-    asked = replace(request(method, image=picture(40, 24)), model=watched)
+    asked = request(method, image=picture(40, 24))
+    watched = Watched(asked.model)
+    asked = replace(asked, model=watched)
     events(asked)
     assert work(asked).evaluations == sum(watched.rows)
 
