@@ -38,6 +38,17 @@ def tiny_sdxl(device: torch.device) -> muralist.Model:
 
 
 @pytest.fixture(scope="session")
+def tiny_controlled(device: torch.device) -> muralist.Model:
+    """The same with a ControlNet of random weights."""
+    return muralist.load(
+        str(DATA / "tiny-sdxl"),
+        controlnet=str(DATA / "tiny-sdxl-controlnet"),
+        device=device,
+        dtype=torch.float32,
+    )
+
+
+@pytest.fixture(scope="session")
 def tiny_sd(device: torch.device) -> muralist.Model:
     """SD's classes with random weights: factor 8. Always float32."""
     return muralist.load(str(DATA / "tiny-sd"), device=device, dtype=torch.float32)

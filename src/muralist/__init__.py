@@ -41,7 +41,14 @@ if TYPE_CHECKING:
         TileDone,
     )
     from muralist.generation import PromptTooLong, generate
-    from muralist.methods import METHODS, AccDiffusion, DemoFusion, MultiDiffusion, Pixelsmith
+    from muralist.methods import (
+        METHODS,
+        AccDiffusion,
+        AccDiffusion2,
+        DemoFusion,
+        MultiDiffusion,
+        Pixelsmith,
+    )
     from muralist.models import Checkpoint, Model, load, wrap
     from muralist.painting import paint
     from muralist.picture import Picture, StageResult
@@ -51,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "AccDiffusion",
+    "AccDiffusion2",
     "BadRequest",
     "Checkpoint",
     "DemoFusion",
@@ -91,7 +99,7 @@ _HOMES = {
     ),
     "events": "Event Finished Resumed StageBegun StageDone Started Ticked TileCounted TileDone",
     "generation": "PromptTooLong generate",
-    "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion Pixelsmith",
+    "methods": "METHODS AccDiffusion AccDiffusion2 DemoFusion MultiDiffusion Pixelsmith",
     "models": "Checkpoint Model load wrap",
     "painting": "paint",
     "picture": "Picture StageResult",

@@ -69,10 +69,13 @@ class View(NamedTuple):
         return self._replace(top=self.top + down, left=self.left + right)
 
     def times(self, factor: int) -> "View":
-        """The same view of a canvas whose cells are squares of `factor` by `factor` cells."""
-        assert self.step == 1, "a view that leaves cells out has no whole squares"
+        """The same view of a canvas whose cells are squares of `factor` by `factor` cells.
+
+        Where it leaves cells out it takes every `step`-th still, from the first of its first
+        square: as many times closer, it may hang over at the bottom and the right.
+        """
         top, left, height, width = (factor * at for at in self[:4])
-        return View(top, left, height, width, wrap=self.wrap)
+        return View(top, left, height, width, self.step, self.wrap)
 
     def _overlaps(self, canvas: Tensor) -> Iterator[tuple[tuple, tuple]]:
         """Index pairs (into the patch, into the canvas) of the cells both have."""

@@ -1,6 +1,6 @@
 """A picture in one call."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,13 @@ from muralist.events import Event, Finished
 from muralist.generation import Noise, check_hands, generate, kept_by
 from muralist.methods import DemoFusion, method_named
 from muralist.models import Checkpoint, Model, load
+from muralist.photo import Given
 from muralist.picture import Picture
 from muralist.planning import work
-from muralist.request import Request
+from muralist.request import Request, origin
 from muralist.run import hired
 from muralist.schedule import SolverName
+from muralist.settings import from_json, to_json
 from muralist.stage import Method
 from muralist.suggest import did_you_mean
 from muralist.watching import Reader, StepEnd, bar, step_end
@@ -30,6 +32,9 @@ class PaintSettings(TypedDict, total=False):
     """What `paint` takes beside a model and a prompt."""
 
     negative_prompt: str | list[str] | tuple[str, ...] | None
+    image: Given | Tensor | None
+    scale: float | None
+    strength: float | None
     height: int | None
     width: int | None
     method: Method | str | None
@@ -49,6 +54,10 @@ class PaintSettings(TypedDict, total=False):
     ray: str | None
     job: str | Path | None
     spool: str | Path | None
+    control_image: Given | Sequence[Given] | None
+    controlnet_conditioning_scale: float | Sequence[float]
+    control_guidance_start: float | Sequence[float]
+    control_guidance_end: float | Sequence[float]
     callback: Reader | None
     callback_on_step_end: StepEnd | None
     progress: bool
@@ -72,7 +81,9 @@ def paint(
     """Paints one picture; or one for each of several prompts, with seeds that count up.
 
     `height` and `width` are pixels, multiples of the model's factor; four native sides each if
-    unset. `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
+    unset. `image` is what the picture starts from in the place of noise, `scale` how many times as
+    large it becomes, `strength` the part of the steps that stages take which start from a picture.
+    `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
     `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many
     views the network sees at once, `canvas` where latents are kept: `device`, `ram`, `disk`, or, if
     unset, the first of them that has room. `workers` processes, each with a GPU of its own, or the
@@ -107,7 +118,9 @@ def paint(
     if job is not None and len(several) != 1:
         raise BadRequest(f"a job is one picture; there are {len(several)} prompts")
     method = asked.pop("method", None)
-    asked["method"] = method_named(method)() if isinstance(method, str) else method or DemoFusion()
+    method = method_named(method)() if isinstance(method, str) else method or DemoFusion()
+    asked["method"] = _entered(method, asked.pop("strength", None))
+    asked["image"] = origin(asked.pop("image", None))  # read once
     requests = [
         Request(
             model=model,
@@ -130,6 +143,12 @@ def paint(
             for each, start in zip(requests, starts, strict=True)
         ]
     return pictures if isinstance(prompt, list | tuple) else pictures[0]
+
+
+def _entered(method: Method, strength: float | None) -> Method:
+    if strength is None:
+        return method
+    return from_json(type(method), {**to_json(method), "strength": strength})
 
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:

@@ -13,6 +13,7 @@ from muralist.strips import cellwise
 
 __all__ = [
     "Cond",
+    "Control",
     "Denoiser",
     "Estimate",
     "Fusion",
@@ -103,6 +104,32 @@ class Text:
 
     tokens: tuple[Token, ...]
     say: Callable[[str], Cond]
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """A picture that a ControlNet holds the views to, each to what lies under it.
+
+    It lies over all of the canvas, whatever its own size, but for the rows above and the columns
+    left of it, which are no part of the stage's canvas. It acts in the steps that lie between two
+    fractions of them.
+    """
+
+    image: Tensor  # height width 3, uint8, where it costs least: views take their part of it
+    scale: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    above: int = 0  # latent cells
+    left: int = 0
+
+    def strength(self, step: Step) -> float:
+        """The scale at a step; 0 where the step is not between start and end, as in diffusers."""
+        begins, ends = step.index / step.count, (step.index + 1) / step.count
+        return 0.0 if begins < self.start or ends > self.end else self.scale
+
+    def moved(self, down: int, right: int) -> "Control":
+        """The same of a canvas that begins so many cells further up and left."""
+        return replace(self, above=self.above + down, left=self.left + right)
 
 
 class Estimate(NamedTuple):
@@ -196,13 +223,15 @@ class Query:
     text: Text | None = None  # what `cond` says, where models tell
     told: float | None = None  # the guidance scale, for networks that were distilled with it
     views: tuple[View, ...] = ()  # one per row of the batch; empty for the whole canvas
+    places: tuple[View, ...] = ()  # where rows were taken, whatever views say; in turn, if fewer
+    controls: tuple[Control, ...] = ()  # one for each ControlNet, or none
     seed: int = 0
     stage: int = 1
     run: Runner = together
 
     def at(self, views: Sequence[View]) -> "Query":
         """The same question about these views."""
-        return replace(self, views=tuple(views))
+        return replace(self, views=tuple(views), places=tuple(views))
 
     def rng(self, purpose: str) -> torch.Generator:
         """The same numbers for the same seed, stage, step and purpose, on any machine."""

@@ -1,30 +1,38 @@
 """What is asked for, checked before anything is loaded."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from muralist.canvas import Size
+from muralist.controls import check_images, controls, images_from_json, photos
 from muralist.denoisers import CFG, Guider, Told
 from muralist.errors import BadRequest
 from muralist.guides import Reference
 from muralist.methods import DemoFusion, method_from_json, method_to_json
 from muralist.models import Card, Checkpoint, Model, card
 from muralist.models.blank import Blank
-from muralist.query import Guided, Painter
+from muralist.photo import Given, Photo, digest, photo
+from muralist.query import Control, Guided, Painter
 from muralist.schedule import Schedule, SolverName, schedule
 from muralist.settings import setting, validate
-from muralist.stage import Method
+from muralist.stage import Method, Stage
+from muralist.target import LARGEST, check_ratio, enlarged_size, painted_size
 
-__all__ = ["LONGEST_PROMPT", "Request"]
+__all__ = ["LONGEST_PROMPT", "Request", "origin"]
 
 # Characters: pictures carry two prompts, at worst twelve bytes a character, in EXIF's 64 KiB.
 LONGEST_PROMPT = 2_500
-_LARGEST = 2**20  # pixels a side
+
+
+def origin(image: Given | Tensor | None) -> Photo | Tensor | None:
+    """What a picture starts from, read; latents are left as they are."""
+    return image if image is None or isinstance(image, Tensor) else photo(image)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,11 +40,20 @@ class Request:
     """One picture.
 
     `height` and `width` are pixels, multiples of the model's factor: four native sides each if
-    unset, a square if one is. Steps and guidance scale default to what suits the model, `solver`
+    unset, a square if one is. `image` is what the picture starts from in the place of noise: a
+    file, an image of PIL's, an array `height width 3`, uint8, or latents `1 C h w`, scaled as
+    networks see them. The picture is then `scale` times as large, or of the `height` and `width`
+    given, to the nearest multiples; four native sides long, and twice the image at least, if unset.
+    Steps and guidance scale default to what suits the model, `solver`
     to what its scheduler config says. Every number drawn is a function of `seed`. `batch_size` is
     how many views the network sees at once, `canvas` where the latents are kept, on the model's
     device, in host memory or in files, `workers` how many processes share the views of a step, on
     this machine or on the Ray cluster at `ray`: they change memory and speed, not the picture.
+
+    `control_image` is what the model's ControlNets are shown, one for each of them, of the
+    picture's ratio and any size, read when the request is made; how strongly
+    (`controlnet_conditioning_scale`), and from which fraction of the steps to which they hold
+    (`control_guidance_start`, `control_guidance_end`) are a number for all or one for each.
 
     Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel` when made with anything that cannot
     be painted; no weights are read for that.
@@ -44,9 +61,11 @@ class Request:
 
     model: Model | str | Checkpoint = "shapes"
     prompt: str = setting("", "what to paint")
+    image: Given | Tensor | None = None
+    scale: float | None = setting(None, "how many times the image's sides", low=1)
     negative_prompt: str | None = setting(None, "what to lead away from")
-    height: int | None = setting(None, "pixels", low=1, high=_LARGEST)
-    width: int | None = setting(None, "pixels", low=1, high=_LARGEST)
+    height: int | None = setting(None, "pixels", low=1, high=LARGEST)
+    width: int | None = setting(None, "pixels", low=1, high=LARGEST)
     method: Method = field(default_factory=DemoFusion)
     num_inference_steps: int | None = setting(None, "denoising steps of every stage", low=1)
     guidance_scale: float | None = setting(
@@ -72,8 +91,16 @@ class Request:
         None, "a Ray cluster that computes views: auto, its address, or local for a new one"
     )
 
+    control_image: Given | Sequence[Given] | None = None
+    controlnet_conditioning_scale: float | Sequence[float] = 1.0
+    control_guidance_start: float | Sequence[float] = 0.0
+    control_guidance_end: float | Sequence[float] = 1.0
+
     def __post_init__(self) -> None:
         validate(self)
+        # read once, however often a request is made of another
+        object.__setattr__(self, "image", origin(self.image))
+        object.__setattr__(self, "control_image", photos(self.control_image))
         for name in ("prompt", "negative_prompt"):
             if len(getattr(self, name) or "") > LONGEST_PROMPT:
                 raise BadRequest(f"{name} is longer than {LONGEST_PROMPT} characters")
@@ -92,17 +119,68 @@ class Request:
             raise BadRequest(
                 f"pag_scale is {self.pag_scale}; it needs a guidance_scale above 1 at every step"
             )
+        self._check_image()
+        check_images(self._control_images, self.card, self.size.times(self.card.factor))
+        _ = self.controls  # raises
         self._check_stages()
         json.dumps(self.to_json())  # what the finished picture will carry
 
+    def _check_image(self) -> None:
+        image, method = self.origin, self.method
+        if image is None:
+            if self.scale is not None:
+                raise BadRequest(f"scale is {self.scale:g}; there is no image that it is of")
+            return
+        if not hasattr(method, "enlarge"):
+            raise BadRequest(f"{type(method).__name__} cannot start from an image")
+        if isinstance(image, Photo):
+            check_ratio(self.card, image.size, self.height, self.width)
+        else:
+            _check_latents(image, self.card.channels)
+
     def _check_stages(self) -> None:
         steps, blank = self.schedule, self.guided(Blank(self.card.native))
-        for number, stage in enumerate(self.method.stages(blank, self.size), start=1):
-            if number == 1 and stage.strength != 1:
+        for number, stage in enumerate(self.stages(blank), start=1):
+            if number == 1 and self.image is None and stage.strength != 1:
                 raise BadRequest(f"the first stage starts from noise: not at {stage.strength}")
             steps.entered(stage.strength)
+            if stage.sketch is not None:
+                self._check_sketched()
             nothing = torch.empty(1, self.card.channels, *stage.size, device="meta")
             stage.denoiser(Reference(nothing, nothing))  # raises where a part cannot be made
+
+    def _check_sketched(self) -> None:
+        """Of a method that draws the control images itself."""
+        name, count = method_to_json(self.method)["name"], self.card.controlnets
+        if count != 1:
+            raise BadRequest(
+                f"{name} shows edges to a ControlNet, and {self.card.name} has {count} of them: one"
+                " is needed"
+            )
+        if self.control_image:
+            raise BadRequest(f"{name} draws the control image itself; control_image is not for it")
+
+    @property
+    def _control_images(self) -> tuple[Photo, ...]:
+        return photos(self.control_image)
+
+    @cached_property
+    def controls(self) -> tuple[Control, ...]:
+        """What ControlNets are shown, in their order."""
+        return controls(self._control_images, **self._control_numbers)
+
+    @property
+    def _control_numbers(self) -> dict[str, Any]:
+        """As JSON values."""
+        given = {
+            "controlnet_conditioning_scale": self.controlnet_conditioning_scale,
+            "control_guidance_start": self.control_guidance_start,
+            "control_guidance_end": self.control_guidance_end,
+        }
+        return {
+            name: list(each) if isinstance(each, list | tuple) else each
+            for name, each in given.items()
+        }
 
     @cached_property
     def card(self) -> Card:
@@ -112,10 +190,27 @@ class Request:
     @cached_property
     def size(self) -> Size:
         """Of the canvas, in latent cells."""
-        native, factor = self.card.native, self.card.factor
-        height = self.height or self.width or 4 * native.height * factor
-        width = self.width or self.height or 4 * native.width * factor
-        return self.card.latent(height, width)
+        card, image = self.card, self.origin
+        if image is None:
+            return painted_size(card, self.height, self.width)
+        return enlarged_size(card, _pixels(image, card), self.height, self.width, self.scale)
+
+    @property
+    def start(self) -> Size | None:
+        """Of the image, in latent cells: those nearest to it; None where there is none."""
+        image, card = self.origin, self.card
+        return None if image is None else card.nearest(*_pixels(image, card))
+
+    @property
+    def origin(self) -> Photo | Tensor | None:
+        """The image, read."""
+        return origin(self.image)
+
+    def stages(self, model: Guided) -> Iterator[Stage]:
+        """What is painted, of a network as `guided` makes it: from the image, or from noise."""
+        if self.start is None:
+            return self.method.stages(model, self.size)
+        return self.method.enlarge(model, self.start, self.size)
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -144,6 +239,7 @@ class Request:
             "model": self.card.checkpoint.to_json(),
             "prompt": self.prompt,
             "negative_prompt": self.negative_prompt,
+            "image": _told(self.origin),
             "height": size.height * factor,
             "width": size.width * factor,
             "method": method_to_json(self.method),
@@ -154,6 +250,8 @@ class Request:
             "pag_scale": self.pag_scale,
             "solver": self.solver,
             "seed": self.seed,
+            "control_image": [image.to_json() for image in self._control_images],
+            **self._control_numbers,
         }
 
     @classmethod
@@ -172,8 +270,27 @@ class Request:
             raise BadRequest("the picture was painted from noise that its settings do not hold")
         arguments = {name: given[name] for name in known}
         arguments["method"] = method_from_json(given["method"])
+        arguments["control_image"] = images_from_json(given.get("control_image"))
         if isinstance(given["model"], Mapping):
             arguments["model"] = Checkpoint.from_json(given["model"])
         if isinstance(given.get("guidance_interval"), list):
             arguments["guidance_interval"] = tuple(given["guidance_interval"])
         return arguments
+
+
+def _pixels(image: Photo | Tensor, card: Card) -> Size:
+    return image.size if isinstance(image, Photo) else Size(*image.shape[-2:]).times(card.factor)
+
+
+def _told(image: Photo | Tensor | None) -> dict[str, Any] | None:
+    if isinstance(image, Tensor):
+        return {"path": None, "digest": digest(image.detach().float().cpu().numpy())}
+    return image and image.to_json()
+
+
+def _check_latents(image: Tensor, channels: int) -> None:
+    if image.ndim != 4 or image.shape[:2] != (1, channels) or not image.numel():
+        raise BadRequest(
+            f"the image is latents of shape {tuple(image.shape)}; 1 {channels} and two sides are"
+            " needed"
+        )

@@ -10,7 +10,7 @@ from diffusers.guiders import ClassifierFreeGuidance
 from torch import Tensor
 
 import muralist
-from muralist import AccDiffusion, DemoFusion, MultiDiffusion, Pixelsmith
+from muralist import AccDiffusion, AccDiffusion2, DemoFusion, MultiDiffusion, Pixelsmith
 from muralist.canvas import Size, View
 from muralist.denoisers import (
     CFG,
@@ -27,6 +27,7 @@ from muralist.denoisers import (
     Steered,
     Tiled,
     Told,
+    Uncontrolled,
     Unplaced,
 )
 from muralist.events import Event
@@ -144,6 +145,7 @@ IDENTITIES: Mapping[str, Callable[[Any], Denoiser]] = {
     "Tiled by every cell": lambda inner: Tiled(inner, Strided(1)),
     "Patched without a network": lambda inner: Patched(Bare(inner), unreachable),
     "PatchPrompted without text": lambda inner: PatchPrompted(inner, Probe(), 0.3),
+    "Uncontrolled": lambda inner: Uncontrolled(inner),
     "Unplaced": lambda inner: Unplaced(lambda x, q: inner(x, q.at([View(0, 0, *q.canvas)]))),
     "Relay of one view of all": lambda inner: Relay(inner, same, whole_canvas, FirstOwner()),
     "Shuffled alone": lambda inner: Shuffled(inner, 1),
@@ -160,6 +162,7 @@ METHODS: Mapping[str, Any] = {
     ),
     "AccDiffusion, embeddings": AccDiffusion(prompts="embeddings"),
     "AccDiffusion without interaction": AccDiffusion(c=0.5, interaction=False),
+    "AccDiffusion2": AccDiffusion2(),
     "Pixelsmith": Pixelsmith(slider=2),
     "Pixelsmith, held to the end": Pixelsmith(slider=4, growth=4.0, patches="random", feather=0),
     "Pixelsmith, as released": Pixelsmith(slider=3, patches="relay"),
@@ -263,9 +266,13 @@ def poisoned(stage: int, step: int) -> Amend:
     return spoil
 
 
+# It has room for a control image, and does not look at it, as it does not at its prompt.
+TOY = Toy(card=replace(Toy().card, controlnets=1))
+
+
 def toy_request(method: Any = None, **settings: Any) -> Request:
     """A small picture by the toy model, in few steps."""
-    settings = {"model": Toy(), "height": 40, "width": 40, "num_inference_steps": 4, **settings}
+    settings = {"model": TOY, "height": 40, "width": 40, "num_inference_steps": 4, **settings}
     return Request(method=method or DemoFusion(), **settings)
 
 

@@ -19,6 +19,7 @@ from muralist.planning import plan
 from muralist.stage import progression
 from tests.laws.parts import (
     METHODS,
+    TOY,
     Watched,
     events,
     painted,
@@ -49,7 +50,7 @@ SIZES = [
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_demofusion_asks_as_often_as_its_formula_says(size):
-    watched = Watched(Toy())
+    watched = Watched(TOY)
     painted(toy_request(model=watched, height=size.height, width=size.width))
     larger = progression(NATIVE, size)[1:]
     each_step = 1 + sum(windows(stage) + s**2 for s, stage in enumerate(larger, start=2))
@@ -66,7 +67,7 @@ def test_the_papers_figures_for_squares(stages, per_step):
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize(("window", "stride"), [(16, 8), (12, 5)])
 def test_multidiffusion_asks_about_every_window_at_every_step(size, window, stride):
-    watched = Watched(Toy())
+    watched = Watched(TOY)
     method = MultiDiffusion(window=window, stride=stride)
     painted(toy_request(method, model=watched, height=size.height, width=size.width))
     assert sum(watched.rows) == 4 * windows(size, window, stride)
@@ -83,7 +84,7 @@ def test_windows_under_their_own_guidance_cost_their_own_rows():
 @pytest.mark.parametrize("size", [Size(40, 24), Size(48, 48)], ids=str)
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_a_run_asks_what_its_plan_says(method, size, settings):
-    watched = Watched(Toy())
+    watched = Watched(TOY)
     request = toy_request(
         method, model=watched, height=size.height, width=size.width, batch_size=5, **settings
     )
@@ -117,7 +118,7 @@ def test_entering_stages_late_saves_their_first_steps():
 
 def test_sides_of_a_blend_without_weight_are_not_asked():
     """0.99^1e5 is 0 in float64: no dilated view is left to ask about."""
-    watched = Watched(Toy())
+    watched = Watched(TOY)
     request = toy_request(DemoFusion(cosine_scale_2=1e9), model=watched, height=32, width=32)
     painted(request)
     assert sum(watched.rows) == plan(request).evaluations == 4 * (1 + 9)
@@ -125,20 +126,20 @@ def test_sides_of_a_blend_without_weight_are_not_asked():
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_prompts_are_encoded_once(method):
-    watched = Watched(Toy())
+    watched = Watched(TOY)
     painted(toy_request(method, model=watched, prompt="a cat", negative_prompt="a dog"))
     assert watched.encoded == [("a cat", "a dog")]
 
 
 def test_stages_that_nobody_looks_at_are_not_decoded():
-    watched = Watched(Toy())
+    watched = Watched(TOY)
     painted(toy_request(model=watched, height=48, width=48))
     assert watched.decoded == [Size(48, 48)]
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 100])
 def test_no_batch_is_larger_than_asked_for(batch_size):
-    watched = Watched(Toy())
+    watched = Watched(TOY)
     painted(toy_request(model=watched, height=48, width=48, batch_size=batch_size))
     assert max(watched.rows) == min(batch_size, 25)
 

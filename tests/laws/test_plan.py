@@ -30,7 +30,7 @@ from muralist.models.weightless import weightless
 from muralist.place import canvas_bytes
 from muralist.planning import plan, work
 from muralist.query import Estimate, Query
-from tests.laws.parts import METHODS, Watched, events, toy_request
+from tests.laws.parts import METHODS, TOY, Watched, events, toy_request
 
 KINDS = {
     "MultiDiffusion": MultiDiffusion(),
@@ -154,7 +154,7 @@ def test_large_canvases_are_worked_on_in_strips_and_planned_so():
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_the_network_is_called_as_planned(method, settings):
     """So many rows of such a size, so often."""
-    watched = Watched(Toy())
+    watched = Watched(TOY)
     request = toy_request(method, model=watched, height=40, width=56, batch_size=5, **settings)
     events(request)
     called = Counter(

@@ -69,8 +69,8 @@ def test_nor_does_that_of_sdxl(settings, tiny_sdxl):
 
 
 @EVERY_PAPER
-def test_processes_paint_the_same_picture(method, tiny_sdxl, crew):
-    request = sdxl_request(tiny_sdxl, method)
+def test_processes_paint_the_same_picture(method, tiny_controlled, crew):
+    request = sdxl_request(tiny_controlled, method)
     assert distance(painted(request, crew=crew).latents, painted(request).latents) < 1e-4
 
 

@@ -7,13 +7,20 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-__all__ = ["Files", "Hands", "Json", "Look", "Out", "limits"]
+__all__ = ["Files", "Hands", "Json", "Look", "Out", "Scale", "limits"]
 
 Out = Annotated[
     Path,
     Parameter(
         help="PNG, JPEG, WebP, TIFF (.tif) or Deep Zoom (.dzi) file, the last two of any size; a"
         " free name here if unset"
+    ),
+]
+Scale = Annotated[
+    float,
+    Parameter(
+        help="how many times the image's sides; as many as make four native sides, and twice at"
+        " least, if unset"
     ),
 ]
 Json = Annotated[bool, Parameter(negative="", help="one JSON object a line, for machines")]
@@ -92,6 +99,30 @@ class Look:
     pag_scale: Annotated[
         float | None,
         Parameter(help="perturbed-attention guidance, beside the prompt's; 3 is usual"),
+    ] = None
+    control_image: Annotated[
+        list[str] | None,
+        Parameter(
+            negative="", help="what a ControlNet is shown, of the picture's ratio; one for each"
+        ),
+    ] = None
+    controlnet_conditioning_scale: Annotated[
+        list[float] | None,
+        Parameter(
+            name="--control-scale", negative="", help="how strongly they hold; 1 if unset, or each"
+        ),
+    ] = None
+    control_guidance_start: Annotated[
+        list[float] | None,
+        Parameter(
+            name="--control-start", negative="", help="fraction of the steps they begin at, or each"
+        ),
+    ] = None
+    control_guidance_end: Annotated[
+        list[float] | None,
+        Parameter(
+            name="--control-end", negative="", help="fraction of the steps they end at, or each"
+        ),
     ] = None
     solver: Annotated[
         str | None,

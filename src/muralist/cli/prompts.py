@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from muralist.cli.typed import request
+from muralist.controls import images_from_json
 from muralist.errors import BadRequest, MuralistError
 from muralist.methods import method_from_json
 from muralist.models import Checkpoint
@@ -96,6 +97,8 @@ def _request(known: dict[str, Any], liked: Mapping[str, Any], given: dict[str, A
         known["model"] = Checkpoint.from_json(known["model"])
     if isinstance(interval := known.get("guidance_interval"), list):
         known["guidance_interval"] = tuple(interval)
+    if "control_image" in known:
+        known["control_image"] = images_from_json(known["control_image"])
     if "width" in known or "height" in known:
         given = {name: value for name, value in given.items() if name != "size"}
     return request(liked, **{**given, **known})

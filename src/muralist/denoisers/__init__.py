@@ -17,6 +17,7 @@ from muralist.denoisers.relay import Relay
 from muralist.denoisers.shuffled import Shuffled
 from muralist.denoisers.tiled import Tiled
 from muralist.denoisers.told import Told
+from muralist.denoisers.uncontrolled import Uncontrolled
 
 __all__ = [
     "CFG",
@@ -33,5 +34,6 @@ __all__ = [
     "Steered",
     "Tiled",
     "Told",
+    "Uncontrolled",
     "Unplaced",
 ]

@@ -90,7 +90,7 @@ class Unplaced:
     inner: Denoiser
 
     def __call__(self, x: Tensor, q: Query) -> Estimate:
-        return self.inner(x, q.at(()))
+        return self.inner(x, replace(q, views=()))
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ class Shuffled:
         order = self.order(x, canvas, q)
         shown = blank(x, *x.shape[:-2], *canvas)
         shown[..., top:, left:] = x
-        answer = self.inner(self._exchanged(shown, order, _there), replace(q, canvas=canvas))
+        controls = tuple(control.moved(top, left) for control in q.controls)
+        about = replace(q, canvas=canvas, controls=controls)
+        answer = self.inner(self._exchanged(shown, order, _there), about)
         del shown
         back = (self._exchanged(copied(y, y), order, _back) for y in answer)
         return Estimate(*(y[..., top:, left:] for y in back))

@@ -5,6 +5,7 @@ from typing import Any
 
 from muralist.errors import BadRequest
 from muralist.methods.accdiffusion import AccDiffusion
+from muralist.methods.accdiffusion2 import AccDiffusion2
 from muralist.methods.demofusion import DemoFusion
 from muralist.methods.multidiffusion import MultiDiffusion
 from muralist.methods.pixelsmith import Pixelsmith
@@ -15,6 +16,7 @@ from muralist.suggest import did_you_mean
 __all__ = [
     "METHODS",
     "AccDiffusion",
+    "AccDiffusion2",
     "DemoFusion",
     "MultiDiffusion",
     "Pixelsmith",
@@ -25,6 +27,7 @@ __all__ = [
 
 METHODS: Mapping[str, type] = {
     "accdiffusion": AccDiffusion,
+    "accdiffusion2": AccDiffusion2,
     "demofusion": DemoFusion,
     "multidiffusion": MultiDiffusion,
     "pixelsmith": Pixelsmith,

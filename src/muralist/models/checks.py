@@ -8,6 +8,7 @@ from typing import Any
 from muralist.errors import UnsupportedModel
 from muralist.models.architectures import Configs
 from muralist.models.checkpoint import Checkpoint, IPAdapter
+from muralist.models.control import POOLED
 from muralist.models.files import Header, config_of, file_of, header, local, source_named
 
 __all__ = ["check_additions", "image_encoder_of", "tokens_of", "vae_source"]
@@ -37,6 +38,8 @@ def _check_controlnet(name: str, config: Mapping[str, Any], base: Configs) -> No
     kind = config.get("_class_name")
     if kind != "ControlNetModel":
         raise UnsupportedModel(f"{name!r} is a {kind}; a ControlNetModel is needed")
+    if config.get("global_pool_conditions"):
+        raise UnsupportedModel(f"{name!r}: {POOLED}")
     _check_width(
         f"the ControlNet {name!r}", config.get("cross_attention_dim", 1280), _read_by(base)
     )

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from muralist.models.base import Card
+from muralist.models.control import controlnets
 
 __all__ = ["live_card", "live_device"]
 
@@ -19,7 +20,7 @@ def live_card(facts: Card, pipe: Any) -> Card:
     return replace(
         facts,
         scheduler=facts.scheduler if same else found,
-        controlnets=_controlnets(pipe),
+        controlnets=controlnets(pipe),
         ip_adapters=_ip_adapters(pipe.unet),
     )
 
@@ -41,12 +42,6 @@ def live_device(pipe: Any) -> torch.device:
 
 def _scheduler(scheduler: Any) -> dict[str, Any]:
     return {**scheduler.config, "_class_name": type(scheduler).__name__}
-
-
-def _controlnets(pipe: Any) -> int:
-    """A pipeline holds none, one, or a module of several, its `nets`."""
-    controlnet = getattr(pipe, "controlnet", None)
-    return 0 if controlnet is None else len(getattr(controlnet, "nets", [controlnet]))
 
 
 def _ip_adapters(unet: Any) -> int:

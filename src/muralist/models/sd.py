@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from muralist.canvas import Size
 from muralist.models import unet
 from muralist.models.base import Card
+from muralist.models.control import ControlNets
 from muralist.models.live import live_card, live_device
 from muralist.models.named import by_name
 from muralist.models.unet import Said
@@ -46,8 +47,12 @@ class SD:
     def network(self) -> nn.Module:
         return self.pipe.unet
 
+    @property
+    def nets(self) -> ControlNets:
+        return ControlNets(getattr(self.pipe, "controlnet", None), self.facts.factor)
+
     def __call__(self, x: Tensor, q: Query) -> Estimate:
-        return unet.predict(self.pipe.unet, x, q, self.device)
+        return unet.predict(self.pipe.unet, x, q, self.device, self.nets)
 
     @torch.no_grad()
     def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:

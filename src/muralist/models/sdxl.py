@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from muralist.canvas import Size, View
 from muralist.models import unet
 from muralist.models.base import Card
+from muralist.models.control import ControlNets
 from muralist.models.live import live_card, live_device
 from muralist.models.named import by_name
 from muralist.models.unet import Said
@@ -46,6 +47,10 @@ class SDXL:
     def network(self) -> nn.Module:
         return self.pipe.unet
 
+    @property
+    def nets(self) -> ControlNets:
+        return ControlNets(getattr(self.pipe, "controlnet", None), self.facts.factor)
+
     def __call__(self, x: Tensor, q: Query) -> Estimate:
         pooled = q.cond.rows(len(x)).pooled
         assert pooled is not None, "SDXL conditioning has pooled embeddings"
@@ -56,7 +61,7 @@ class SDXL:
                 self.device, non_blocking=True
             ),
         }
-        return unet.predict(self.pipe.unet, x, q, self.device, added)
+        return unet.predict(self.pipe.unet, x, q, self.device, self.nets, added)
 
     @torch.no_grad()
     def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:

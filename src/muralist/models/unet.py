@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from muralist.models.control import ControlNets
 from muralist.query import Cond, Estimate, Query, Text, Token
 
 __all__ = ["Said", "decode", "dropped", "encode_pixels", "predict", "text", "upcast"]
@@ -18,18 +19,21 @@ def predict(
     x: Tensor,
     q: Query,
     device: torch.device,
+    nets: ControlNets,
     added: dict[str, Tensor] | None = None,
 ) -> Estimate:
     """One evaluation of a UNet, in its own dtype; x and the answer stay where x is."""
     dtype = network.dtype
-    output = network(
-        x.to(device, dtype),
-        torch.full((len(x),), q.step.timestep, device=device),
-        timestep_cond=_told(network, q.told, device),
-        encoder_hidden_states=q.cond.rows(len(x)).embeds.to(device, dtype),
-        added_cond_kwargs=added,
-        return_dict=False,
-    )[0].to(x.device, x.dtype)
+    sample = x.to(device, dtype)
+    asked = {
+        "timestep": torch.full((len(x),), q.step.timestep, device=device),
+        "encoder_hidden_states": q.cond.rows(len(x)).embeds.to(device, dtype),
+        "added_cond_kwargs": added,
+    }
+    residuals = nets.residuals(sample, q, asked)
+    told = _told(network, q.told, device)
+    output = network(sample, **asked, **residuals, timestep_cond=told, return_dict=False)[0]
+    output = output.to(x.device, x.dtype)
     return Estimate(x, q.step.carry * x - q.step.gain * output)
 
 

@@ -1,12 +1,14 @@
 """Which pipelines can be wrapped, and what is known of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from muralist.errors import UnsupportedModel
 from muralist.models.base import Card
 from muralist.models.cards import SUPPORTED, card_of_configs
 from muralist.models.checkpoint import Checkpoint
+from muralist.models.control import controlnets
 
 __all__ = ["facts_of"]
 
@@ -39,4 +41,4 @@ def facts_of(pipe: Any, name: str | None) -> Card:
         "vae": pipe.vae.config,
         "scheduler": {**pipe.scheduler.config, "_class_name": type(pipe.scheduler).__name__},
     }
-    return card_of_configs(Checkpoint(source), configs)
+    return replace(card_of_configs(Checkpoint(source), configs), controlnets=controlnets(pipe))

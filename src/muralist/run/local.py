@@ -125,7 +125,7 @@ class Ask:
         for at, patches in enumerate(batch.patches.split(rows)):
             views = tuple(batch.views[at * rows : (at + 1) * rows])
             run = Batches(rows, self.device)  # of what `inner` spreads over views in its turn
-            q = Query(step=batch.step, views=views, run=run, **self.about)
+            q = Query(step=batch.step, views=views, places=views, run=run, **self.about)
             answers.append(self.inner(self.copies.there(patches, self.device), q))
         whole = Estimate(*map(torch.cat, zip(*answers, strict=True)))
         return self.copies.back(whole, batch.patches.device, rows)
@@ -139,7 +139,7 @@ def short_of_memory(error: BaseException) -> bool:
 
 def _lasting(q: Query) -> Mapping[str, Any]:
     """What a query says that is the same at every step."""
-    changing = ("step", "views", "run")
+    changing = ("step", "views", "places", "run")
     return {each.name: getattr(q, each.name) for each in fields(q) if each.name not in changing}
 
 
