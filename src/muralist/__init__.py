@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
     from muralist.generation import PromptTooLong, generate
     from muralist.methods import METHODS, AccDiffusion, DemoFusion, MultiDiffusion, Pixelsmith
-    from muralist.models import Model, load, wrap
+    from muralist.models import Checkpoint, Model, load, wrap
     from muralist.painting import paint
     from muralist.picture import Picture, StageResult
     from muralist.planning import Plan, plan
@@ -52,6 +52,7 @@ __all__ = [
     "METHODS",
     "AccDiffusion",
     "BadRequest",
+    "Checkpoint",
     "DemoFusion",
     "Event",
     "Finished",
@@ -91,7 +92,7 @@ _HOMES = {
     "events": "Event Finished Resumed StageBegun StageDone Started Ticked TileCounted TileDone",
     "generation": "PromptTooLong generate",
     "methods": "METHODS AccDiffusion DemoFusion MultiDiffusion Pixelsmith",
-    "models": "Model load wrap",
+    "models": "Checkpoint Model load wrap",
     "painting": "paint",
     "picture": "Picture StageResult",
     "planning": "Plan plan",

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from muralist.canvas import Size, View
 from muralist.decode import tiles_of
-from muralist.models import Card, Model, load
+from muralist.models import Card, Checkpoint, Model, load
 from muralist.models.blank import Call
 from muralist.query import Query
 from muralist.request import Request
@@ -70,7 +70,7 @@ def calibrated(
     For each size of views, calls of the fewest and of the most rows are timed, and a tile of the
     picture is decoded, and encoded where a method goes through pixels.
     """
-    model = load(request.model) if isinstance(request.model, str) else request.model
+    model = load(request.model) if isinstance(request.model, str | Checkpoint) else request.model
     began = clock()
     lines = _lines({call for stage in stages for call in stage.calls}, request, model, clock)
     called = [

@@ -31,7 +31,7 @@ from muralist.events import (
 )
 from muralist.guides import Reference
 from muralist.job import Canvas, Job, Unkept
-from muralist.models import Model, best_device, load
+from muralist.models import Checkpoint, Model, best_device, load
 from muralist.models.blank import Blank
 from muralist.picture import Picture, StageResult
 from muralist.place import canvas_bytes, canvas_place
@@ -105,7 +105,7 @@ def kept_by(job: Job | str | Path, request: Request, given: bool) -> Job:
 def check_hands(request: Request) -> None:
     """`BadRequest` where there cannot be so many workers where the model is, or will be."""
     model = request.model
-    device = best_device() if isinstance(model, str) else model.device
+    device = best_device() if isinstance(model, str | Checkpoint) else model.device
     check_workers(request.workers, request.ray, device)
 
 
@@ -118,10 +118,13 @@ def _generate(
     folder: Path | None,
     crew: Crew | None,
 ) -> Iterator[Event]:
-    model = load(request.model) if isinstance(request.model, str) else request.model
+    model = load(request.model) if isinstance(request.model, str | Checkpoint) else request.model
     crew_here = hired(request.workers, request.ray, model.device, model)
-    with crew_here if crew is None else nullcontext(crew) as crew:
-        yield from _staged(request, model, fill, settings, job, folder, crew)
+    try:
+        with crew_here if crew is None else nullcontext(crew) as crew:
+            yield from _staged(request, model, fill, settings, job, folder, crew)
+    finally:
+        model.rest()
 
 
 def _staged(

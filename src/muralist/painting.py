@@ -13,7 +13,7 @@ from muralist.errors import BadRequest
 from muralist.events import Event, Finished
 from muralist.generation import Noise, check_hands, generate, kept_by
 from muralist.methods import DemoFusion, method_named
-from muralist.models import Model, load
+from muralist.models import Checkpoint, Model, load
 from muralist.picture import Picture
 from muralist.planning import work
 from muralist.request import Request
@@ -55,14 +55,16 @@ class PaintSettings(TypedDict, total=False):
 
 @overload
 def paint(
-    model: Model | str = ..., prompt: str = ..., **settings: Unpack[PaintSettings]
+    model: Model | str | Checkpoint = ..., prompt: str = ..., **settings: Unpack[PaintSettings]
 ) -> Picture: ...
 @overload
 def paint(
-    model: Model | str, prompt: list[str] | tuple[str, ...], **settings: Unpack[PaintSettings]
+    model: Model | str | Checkpoint,
+    prompt: list[str] | tuple[str, ...],
+    **settings: Unpack[PaintSettings],
 ) -> list[Picture]: ...
 def paint(
-    model: Model | str = "shapes",
+    model: Model | str | Checkpoint = "shapes",
     prompt: str | list[str] | tuple[str, ...] = "",
     **settings: Unpack[PaintSettings],
 ) -> Picture | list[Picture]:
@@ -119,7 +121,7 @@ def paint(
     given = noise is not None or latents is not None
     kept = None if job is None else kept_by(job, first, given)
     check_hands(first)
-    loaded = load(model) if isinstance(model, str) else model
+    loaded = load(model) if isinstance(model, str | Checkpoint) else model
     run = partial(generate, noise=noise, job=kept, spool=spool)
     with hired(first.workers, first.ray, loaded.device, loaded) as crew:
         pictures = [

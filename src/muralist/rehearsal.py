@@ -164,6 +164,9 @@ class _Silent:
     def text(self, prompt: str) -> None:
         return None
 
+    def rest(self) -> None:
+        pass
+
     def dropped(self, prompt: str) -> str:
         return ""
 

@@ -13,7 +13,7 @@ from muralist.denoisers import CFG, Guider
 from muralist.errors import BadRequest
 from muralist.guides import Reference
 from muralist.methods import DemoFusion, method_from_json, method_to_json
-from muralist.models import Card, Model, card
+from muralist.models import Card, Checkpoint, Model, card
 from muralist.models.blank import Blank
 from muralist.query import Guided, Painter
 from muralist.schedule import Schedule, schedule
@@ -42,7 +42,7 @@ class Request:
     be painted; no weights are read for that.
     """
 
-    model: Model | str = "shapes"
+    model: Model | str | Checkpoint = "shapes"
     prompt: str = setting("", "what to paint")
     negative_prompt: str | None = setting(None, "what to lead away from")
     height: int | None = setting(None, "pixels", low=1, high=_LARGEST)
@@ -101,7 +101,8 @@ class Request:
 
     @cached_property
     def card(self) -> Card:
-        return self.model.card if hasattr(self.model, "card") else card(self.model)  # type: ignore
+        named = isinstance(self.model, str | Checkpoint) or not hasattr(self.model, "card")
+        return card(self.model) if named else self.model.card  # type: ignore
 
     @cached_property
     def size(self) -> Size:
@@ -133,7 +134,7 @@ class Request:
         """All that makes the picture, with defaults filled in, as JSON values."""
         size, factor = self.size, self.card.factor
         return {
-            "model": self.card.name,
+            "model": self.card.checkpoint.to_json(),
             "prompt": self.prompt,
             "negative_prompt": self.negative_prompt,
             "height": size.height * factor,
@@ -158,12 +159,14 @@ class Request:
         """The arguments that make the request whose `to_json` this is."""
         known = {field.name for field in fields(cls)} & set(given)
         whole = {"model", "prompt", "method"} <= known and isinstance(given["method"], Mapping)
-        if not whole or not isinstance(given["model"], str):
+        if not whole or not isinstance(given["model"], str | Mapping):
             raise BadRequest("these are no settings of a picture")
         if given.get("noise"):
             raise BadRequest("the picture was painted from noise that its settings do not hold")
         arguments = {name: given[name] for name in known}
         arguments["method"] = method_from_json(given["method"])
+        if isinstance(given["model"], Mapping):
+            arguments["model"] = Checkpoint.from_json(given["model"])
         if isinstance(given.get("guidance_interval"), list):
             arguments["guidance_interval"] = tuple(given["guidance_interval"])
         return arguments

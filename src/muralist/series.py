@@ -16,7 +16,7 @@ from muralist.errors import BadRequest
 from muralist.events import Finished
 from muralist.generation import PromptTooLong, generate
 from muralist.job import Job, locked
-from muralist.models import load
+from muralist.models import Checkpoint, load
 from muralist.models.quiet import quiet
 from muralist.request import Request
 from muralist.sinks import read_settings
@@ -93,7 +93,7 @@ class Painting:
 
     def _paint(self, wanted: Wanted) -> None:
         request = replace(
-            wanted.request, model=_model(str(wanted.request.model), self.device, self.dtype)
+            wanted.request, model=_model(wanted.request.card.checkpoint, self.device, self.dtype)
         )
         job = self.job(wanted)
         for event in generate(request, job=job, spool=wanted.out.parent):
@@ -149,12 +149,12 @@ def alone(folder: Path) -> Iterator[None]:
             lock.unlink(missing_ok=True)
 
 
-def _model(name: str, device: torch.device | None, dtype: torch.dtype | None) -> Any:
-    if (name, device, dtype) not in _MODELS:
+def _model(wanted: Checkpoint, device: torch.device | None, dtype: torch.dtype | None) -> Any:
+    if (wanted, device, dtype) not in _MODELS:
         _MODELS.clear()  # one checkpoint at a time
         quiet()  # the bar is of pictures
-        _MODELS[name, device, dtype] = load(name, device=device, dtype=dtype)
-    return _MODELS[name, device, dtype]
+        _MODELS[wanted, device, dtype] = load(wanted, device=device, dtype=dtype)
+    return _MODELS[wanted, device, dtype]
 
 
 def _line(result: Result) -> bytes:

@@ -244,6 +244,9 @@ class Watched:
         self.decoded.append(Size(*latents.shape[-2:]))
         return self.inner.decode(latents)
 
+    def rest(self) -> None:
+        self.inner.rest()
+
     def dropped(self, prompt: str) -> str:
         return self.inner.dropped(prompt)
 

@@ -97,12 +97,6 @@ def test_a_folder_without_a_model_is_said_so(tmp_path):
         muralist.load(str(tmp_path))
 
 
-def test_a_single_file_is_refused(tmp_path):
-    (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(UnsupportedModel, match="is a single file; a folder"):
-        muralist.load(str(tmp_path / "model.safetensors"))
-
-
 def configured(folder: Path, file: str, **change) -> str:
     """The configs of tiny-sdxl, without weights, one of them changed."""
     for name in ("model_index.json", "unet/config.json", "vae/config.json"):

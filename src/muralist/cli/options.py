@@ -30,9 +30,34 @@ class Look:
     model: Annotated[
         str | None,
         Parameter(
-            help="shapes (which the package holds), toy, sdxl, sd15, sd21, folder or hub id; shapes"
-            " if unset"
+            help="shapes (which the package holds), toy, sdxl, sd15, sd21, folder, .safetensors"
+            " file or hub id; shapes if unset"
         ),
+    ] = None
+    variant: Annotated[str | None, Parameter(help="of the model's weights: fp16")] = None
+    config: Annotated[
+        str | None, Parameter(help="folder or hub id that a single file's configs come from")
+    ] = None
+    vae: Annotated[
+        str | None, Parameter(help="another autoencoder: folder, .safetensors file or hub id")
+    ] = None
+    controlnet: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="folder or hub id of a ControlNet; repeatable"),
+    ] = None
+    lora: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="FILE or FILE=WEIGHT, low-rank changes of weights; repeatable"),
+    ] = None
+    ip_adapter: Annotated[
+        list[str] | None,
+        Parameter(
+            negative="",
+            help="FILE or FILE=SCALE, with a folder image_encoder beside it; repeatable",
+        ),
+    ] = None
+    textual_inversion: Annotated[
+        list[str] | None, Parameter(negative="", help="FILE of a word's embedding; repeatable")
     ] = None
     negative_prompt: Annotated[str | None, Parameter(help="what to lead away from")] = None
     seed: Annotated[
@@ -75,6 +100,8 @@ class Look:
     def asked(self) -> dict[str, Any]:
         """What was given, as `typed.request` takes it."""
         known = _given(self)
+        if added := {name: known.pop(name) for name in _ADDED if name in known}:
+            known["added"] = added
         if (slider := known.pop("slider", None)) is not None:
             known = {"method": "pixelsmith", **known}
             known["set"] = [*known.get("set", []), f"slider={slider}"]
@@ -136,6 +163,9 @@ class Files:
     keep: Annotated[bool, Parameter(negative="", help="keep the job's folder when all is done")] = (
         False
     )
+
+
+_ADDED = ("variant", "config", "vae", "controlnet", "lora", "ip_adapter", "textual_inversion")
 
 
 def limits(told: Mapping[str, Any]) -> dict[str, Any]:

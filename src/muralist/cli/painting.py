@@ -143,7 +143,7 @@ def loaded(request: Request, device: str | None, dtype: str | None) -> Request:
     quiet()
     place, kind = device_here(device), dtype_named(dtype)
     check_workers(request.workers, request.ray, place or best_device())
-    return replace(request, model=load(str(request.model), device=place, dtype=kind))
+    return replace(request, model=load(request.card.checkpoint, device=place, dtype=kind))
 
 
 def device_here(name: str | None) -> torch.device | None:

@@ -9,6 +9,7 @@ from typing import Any
 from muralist.cli.typed import request
 from muralist.errors import BadRequest, MuralistError
 from muralist.methods import method_from_json
+from muralist.models import Checkpoint
 from muralist.request import Request
 from muralist.series import Wanted
 from muralist.suggest import did_you_mean
@@ -91,6 +92,8 @@ def _request(known: dict[str, Any], liked: Mapping[str, Any], given: dict[str, A
         liked = {**liked, "method": method_from_json(method)}
         del known["method"]
         given = {name: value for name, value in given.items() if name != "method"}
+    if isinstance(known.get("model"), Mapping):
+        known["model"] = Checkpoint.from_json(known["model"])
     if isinstance(interval := known.get("guidance_interval"), list):
         known["guidance_interval"] = tuple(interval)
     if "width" in known or "height" in known:

@@ -1,11 +1,14 @@
 """Requests, of what was typed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from muralist.errors import BadRequest
 from muralist.methods import METHODS, method_named
+from muralist.models import Checkpoint
+from muralist.models.cards import checkpoint_of
 from muralist.request import Request
 from muralist.settings import parsed, settings_of
 from muralist.sinks import read_settings
@@ -17,10 +20,14 @@ def request(liked: Mapping[str, Any], **given: Any) -> Request:
     """The request of what was typed, over the arguments of another.
 
     `given` is what a `Request` takes, but that `method` is a name, `set` its settings as they are
-    typed, and `size` a width and a height; None is not given.
+    typed, `added` what a checkpoint has beside its name, and `size` a width and a height; None is
+    not given.
     """
     given = {name: value for name, value in given.items() if value is not None}
+    added = given.pop("added", {})
     known = {**liked, **_method(liked, given.pop("method", None), given.pop("set", [])), **given}
+    if added:
+        known["model"] = _checkpoint(known.get("model", Request.model), added)
     if "size" in known:
         known["width"], known["height"] = _size(known.pop("size"))
     return Request(**known)
@@ -54,6 +61,29 @@ def _method(liked: Mapping[str, Any], name: str | None, pairs: list[str]) -> dic
     cls = method_named(name) if name else type(old) if old else METHODS["demofusion"]
     typed = dict(pair(text) for text in pairs)
     return {"method": parsed(cls, typed, base=old if type(old) is cls else None)}
+
+
+def _checkpoint(model: Any, added: Mapping[str, Any]) -> Checkpoint:
+    """What is loaded already, or a name, with what was typed instead."""
+    known = dict(added)
+    for name in ("lora", "ip_adapter"):
+        if name in known:
+            known[name] = [_weighed(name, text) for text in known[name]]
+    return replace(checkpoint_of(model), **known)
+
+
+def _weighed(name: str, text: str) -> tuple[str, float]:
+    """A file and its weight, 1 if unset."""
+    file, equals, weight = text.rpartition("=")
+    if not equals:
+        return text, 1.0
+    try:
+        return file, float(weight)
+    except ValueError as error:
+        option = f"--{name.replace('_', '-')}"
+        raise BadRequest(f"{option} {text}: {weight!r} is no number; FILE=NUMBER is needed") from (
+            error
+        )
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -1,21 +1,29 @@
 """Checkpoints as denoisers: by name, or wrapped from a pipeline the user already has."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from muralist.errors import ModelNotFound, UnsupportedModel
+from muralist.errors import BadRequest
 from muralist.models.base import Card, Model
-from muralist.models.cards import ALIASES, SUPPORTED, card, card_of_configs, folder
+from muralist.models.cards import ALIASES, SUPPORTED, card, checkpoint_of
+from muralist.models.checkpoint import Checkpoint, IPAdapter, Lora, OneIPAdapter, OneLora
+from muralist.models.loading import pipeline
 from muralist.models.sd import SD
 from muralist.models.sdxl import SDXL
 from muralist.models.toy import Toy
+from muralist.models.wrapping import facts_of
 
 __all__ = [
     "ALIASES",
     "SD",
     "SDXL",
     "Card",
+    "Checkpoint",
+    "IPAdapter",
+    "Lora",
     "Model",
     "Toy",
     "best_device",
@@ -29,24 +37,49 @@ _ADAPTERS: dict[str, type[SD] | type[SDXL]] = dict(zip(SUPPORTED, (SD, SDXL), st
 
 
 def load(
-    name: str = "shapes",
+    name: str | Path | Checkpoint = "shapes",
     *,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
+    variant: str | None = None,
+    config: str | Path | None = None,
+    vae: str | Path | None = None,
+    controlnet: str | Path | Sequence[str | Path] = (),
+    lora: OneLora | Sequence[OneLora] = (),
+    ip_adapter: OneIPAdapter | Sequence[OneIPAdapter] = (),
+    textual_inversion: str | Path | Sequence[str | Path] = (),
 ) -> Model:
-    """A model by alias (`shapes`, `toy`, `sdxl`, `sd15`, `sd21`), diffusers folder or hub id.
+    """A model by alias (`shapes`, `toy`, `sdxl`, `sd15`, `sd21`), diffusers folder, single
+    `.safetensors` file in the layout it was trained in, or hub id; or a whole `Checkpoint`.
 
+    What else is loaded is `Checkpoint`'s: a LoRA is its file, or a pair of that and a weight, an
+    IP-Adapter its file, or that, a scale and the folder of its image encoder; each may be a list.
     Weights are read from safetensors only. The device is the best this machine has, the dtype
     float16 on CUDA and float32 elsewhere, unless given.
 
-    Raises `ModelNotFound` or `UnsupportedModel`, with the remedy.
+    Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel`, with the remedy.
     """
-    if name == "toy":
+    if isinstance(name, Checkpoint):
+        if any((variant, config, vae, controlnet, lora, ip_adapter, textual_inversion)):
+            raise BadRequest("a Checkpoint says all that is loaded; change it with replace")
+        wanted = name
+    else:
+        wanted = Checkpoint(
+            checkpoint_of(name).name,
+            variant,
+            config,  # type: ignore[arg-type] # a checkpoint makes names of what it is given
+            vae,  # type: ignore[arg-type]
+            controlnet,  # type: ignore[arg-type]
+            lora,  # type: ignore[arg-type]
+            ip_adapter,  # type: ignore[arg-type]
+            textual_inversion,  # type: ignore[arg-type]
+        )
+    facts = card(wanted)
+    if wanted.name == "toy":
         return Toy()
-    facts = card(name)
     device = torch.device(device or best_device())
-    dtype = dtype or suited(device)
-    return _ADAPTERS[facts.pipeline](_pipeline(facts, dtype).to(device), facts, device, loaded=True)
+    pipe = pipeline(facts, dtype or suited(device)).to(device)
+    return _ADAPTERS[facts.pipeline](pipe, facts, loaded=True)
 
 
 def suited(device: str | torch.device | None = None) -> torch.dtype:
@@ -56,44 +89,18 @@ def suited(device: str | torch.device | None = None) -> torch.dtype:
 
 
 def wrap(pipe: Any, name: str | None = None) -> Model:
-    """A `StableDiffusionXLPipeline` or `StableDiffusionPipeline` as it is, with its LoRAs.
+    """A pipeline of Stable Diffusion 1, 2 or XL as it is, with all that is loaded into it.
 
-    Device and scheduler are read here: move the pipeline or change its scheduler before. `name` is
-    what pictures record as their model; by default where the pipeline came from.
+    Of text to image, image to image, or either with ControlNets, by diffusers' classes: LoRAs,
+    IP-Adapters, embeddings, attention processors and offloading stay as they are. Device,
+    scheduler and adapters are looked up when they are needed, so that the pipeline may be changed
+    between two pictures. `name` is what pictures record as their model; by default where the
+    pipeline came from.
+
+    Raises `UnsupportedModel` for all other pipelines, and for networks that inpaint or refine.
     """
-    source = name or str(getattr(pipe, "_name_or_path", "") or type(pipe).__name__)
-    try:
-        configs = {
-            "pipeline": {"_class_name": _class_of(pipe)},
-            "unet": pipe.unet.config,
-            "vae": pipe.vae.config,
-            "scheduler": {**pipe.scheduler.config, "_class_name": type(pipe.scheduler).__name__},
-        }
-    except AttributeError as error:
-        raise UnsupportedModel(
-            f"{type(pipe).__name__} is no pipeline of the supported ones"
-        ) from error
-    facts = card_of_configs(source, configs)
-    return _ADAPTERS[facts.pipeline](pipe, facts, pipe._execution_device)
-
-
-def _class_of(pipe: Any) -> str:
-    """The supported pipeline that it is, or is one of somebody's own kinds of."""
-    names = [kind.__name__ for kind in type(pipe).__mro__]
-    return next((name for name in names if name in SUPPORTED), names[0])
-
-
-def _pipeline(facts: Card, dtype: torch.dtype) -> Any:
-    import diffusers
-
-    checks = {"safety_checker": None, "feature_extractor": None}
-    extra = checks if facts.pipeline == "StableDiffusionPipeline" else {}
-    try:
-        return getattr(diffusers, facts.pipeline).from_pretrained(
-            folder(facts.name), dtype=dtype, use_safetensors=True, local_files_only=True, **extra
-        )
-    except (OSError, ValueError) as error:
-        raise ModelNotFound(f"{facts.name!r} could not be read: {error}") from error
+    facts = facts_of(pipe, name)
+    return _ADAPTERS[facts.pipeline](pipe, facts)
 
 
 def best_device() -> torch.device:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from muralist.canvas import Size
 from muralist.errors import BadRequest
+from muralist.models.checkpoint import Checkpoint
 from muralist.query import Cond, Painter, Text
 
 __all__ = ["Card", "Model"]
@@ -19,7 +20,7 @@ __all__ = ["Card", "Model"]
 class Card:
     """The facts of a model that requests are checked and plans are made with."""
 
-    name: str  # an alias, a folder, or a hub id: what `load` takes
+    checkpoint: Checkpoint  # what `load` takes
     pipeline: str  # the diffusers class that it loads as; empty for the toy
     native: Size  # latent cells it was trained at
     factor: int  # pixels per latent cell, along one side
@@ -28,6 +29,13 @@ class Card:
     num_inference_steps: int = 50
     guidance_scale: float = 7.5
     decoder_width: int = 128  # channels of the decoder at full resolution
+    controlnets: int = 0  # that control images can be given for
+    ip_adapters: int = 0  # that pictures can be given for as prompts
+
+    @property
+    def name(self) -> str:
+        """An alias, a folder, a file or a hub id."""
+        return self.checkpoint.name
 
     def latent(self, height: int, width: int) -> Size:
         """The canvas of a picture of that many pixels.
@@ -78,6 +86,10 @@ class Model(Painter, Protocol):
 
         What would be converted for each time is converted once, and is as it was afterwards.
         """
+        ...
+
+    def rest(self) -> None:
+        """Lets go of what a run has brought to the device, where weights rest elsewhere."""
         ...
 
     def dropped(self, prompt: str) -> str:

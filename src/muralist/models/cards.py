@@ -1,21 +1,31 @@
 """What is known of a model before any weight is read."""
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from muralist.canvas import Size
-from muralist.errors import ModelNotFound, MuralistError, UnsupportedModel
+from muralist.errors import BadRequest, ModelNotFound, MuralistError, UnsupportedModel
+from muralist.models.architectures import ARCHITECTURES, Configs
 from muralist.models.base import Card
+from muralist.models.checkpoint import Checkpoint
+from muralist.models.checks import check_additions
+from muralist.models.files import header, local, on_hub, read
+from muralist.models.single_file import family, scheduler_of, side_of
 from muralist.models.toy import Toy
 from muralist.shapes import WEIGHTS
 from muralist.suggest import did_you_mean
 
-__all__ = ["ALIASES", "SUPPORTED", "card", "card_of_configs", "configs_of", "folder"]
+__all__ = [
+    "ALIASES",
+    "SUPPORTED",
+    "card",
+    "card_of_configs",
+    "configs_of",
+    "single_file",
+    "source_of",
+]
 
 SUPPORTED = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 
@@ -47,7 +57,7 @@ ALIASES: Mapping[str, str] = {
 _CARDS: Mapping[str, Card] = {
     "toy": Toy().card,
     "sdxl": Card(
-        name="sdxl",
+        checkpoint=Checkpoint("sdxl"),
         pipeline="StableDiffusionXLPipeline",
         native=Size(128, 128),
         factor=8,
@@ -55,7 +65,7 @@ _CARDS: Mapping[str, Card] = {
         scheduler=_SDXL_SCHEDULER,
     ),
     "sd15": Card(
-        name="sd15",
+        checkpoint=Checkpoint("sd15"),
         pipeline="StableDiffusionPipeline",
         native=Size(64, 64),
         factor=8,
@@ -63,7 +73,7 @@ _CARDS: Mapping[str, Card] = {
         scheduler=_SD_SCHEDULER,
     ),
     "sd21": Card(
-        name="sd21",
+        checkpoint=Checkpoint("sd21"),
         pipeline="StableDiffusionPipeline",
         native=Size(96, 96),
         factor=8,
@@ -73,90 +83,131 @@ _CARDS: Mapping[str, Card] = {
 }
 
 
-def card(name: str) -> Card:
-    """The card of an alias, a folder in diffusers format, or a hub id.
+def card(model: str | Checkpoint) -> Card:
+    """The card of a checkpoint: of an alias, a diffusers folder, a single file or a hub id.
 
-    Of a hub id that is not in the local cache, only the configs are fetched. Raises
-    `ModelNotFound` where there is no such model and `UnsupportedModel` for other architectures.
+    Only configs and headers are read; of a hub id that is not in the local cache, only they are
+    fetched. Raises `ModelNotFound` where something is not there, and `UnsupportedModel` for other
+    architectures and for what was made for another base.
     """
-    if name in _CARDS:
-        return _CARDS[name]
-    source = _source(name)
-    try:
-        configs = {part: _read(source, file) for part, file in _FILES.items()}
-        known = card_of_configs(name, configs)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        if isinstance(error, MuralistError):
-            raise
-        raise ModelNotFound(f"{name!r} is no complete diffusers folder: {error}") from error
+    wanted = checkpoint_of(model)
+    known = _card_of(wanted)
+    if wanted == known.checkpoint:
+        return known
+    base = configs_of(wanted)
+    if not base:
+        raise BadRequest(f"{wanted.name} takes nothing beside its name")
+    check_additions(wanted, base)
+    return replace(
+        known,
+        checkpoint=wanted,
+        controlnets=len(wanted.controlnet),
+        ip_adapters=len(wanted.ip_adapter),
+    )
+
+
+def checkpoint_of(model: str | Path | Checkpoint) -> Checkpoint:
+    """A name alone is a checkpoint."""
+    if isinstance(model, Checkpoint):
+        return model
+    if not isinstance(model, str | Path):
+        raise ModelNotFound(f"a model is named by a text or a Checkpoint, not by {model!r}")
+    return Checkpoint(str(model))
+
+
+def _card_of(wanted: Checkpoint) -> Card:
+    """The card of a checkpoint's name, nothing added."""
+    file = single_file(wanted)
+    if wanted.config is not None and file is None:
+        raise BadRequest(f"config is for a single file, which {wanted.name!r} is not")
+    if wanted.variant is not None and file is not None:
+        raise BadRequest(f"{wanted.name!r} is a single file, which has no variants")
+    if wanted.name in _CARDS:
+        return _CARDS[wanted.name]
+    if file is not None and wanted.config is None:
+        return _card_of_file(wanted.name, file)
+    source, alone = source_of(wanted), Checkpoint(wanted.name)
+    with _complete(wanted.config or wanted.name):
+        known = card_of_configs(alone, {part: read(source, name) for part, name in _FILES.items()})
+    if file is not None and known.pipeline != (kind := _CARDS[_family(file)].pipeline):
+        raise UnsupportedModel(f"{wanted.name!r} is a {kind}, {wanted.config!r} a {known.pipeline}")
     if source == WEIGHTS:
         return replace(known, num_inference_steps=25, guidance_scale=5.0)
     return known
 
 
-def configs_of(name: str) -> dict[str, dict[str, Any]]:
+def _card_of_file(name: str, file: Path) -> Card:
+    found = header(file)
+    known = _CARDS[family(name, found)]
+    side = (side_of(found) or 0) // known.factor
+    return replace(
+        known,
+        checkpoint=Checkpoint(name),
+        scheduler=scheduler_of(known.scheduler, found),
+        native=Size(side, side) if side else known.native,
+    )
+
+
+def configs_of(model: str | Checkpoint) -> Configs:
     """The configs of a checkpoint's networks, by their names; none of the toy.
 
     Those of text encoders name their classes. Raises `ModelNotFound` where one is missing.
     """
-    if name == "toy":
+    wanted = checkpoint_of(model)
+    if wanted.name == "toy":
         return {}
-    source = _source(name)
-    try:
-        parts = _read(source, _FILES["pipeline"])
+    file = single_file(wanted)
+    known = wanted.name if file is None or wanted.config else _family(file)
+    if known in ARCHITECTURES:
+        return ARCHITECTURES[known]
+    source = source_of(wanted)
+    with _complete(wanted.config or wanted.name):
+        parts = read(source, _FILES["pipeline"])
         encoders = [part for part in ("text_encoder", "text_encoder_2") if parts.get(part)]
-        configs = {
-            part: _read(source, f"{part}/config.json") for part in ("unet", "vae", *encoders)
-        }
+        configs = {part: read(source, f"{part}/config.json") for part in ("unet", "vae", *encoders)}
         return configs | {
             part: {**configs[part], "_class_name": parts[part][1]} for part in encoders
         }
+
+
+def single_file(wanted: Checkpoint) -> Path | None:
+    """The file of a checkpoint in one; None of others."""
+    path = local(ALIASES.get(wanted.name, wanted.name))
+    return path if path is not None and path.is_file() else None
+
+
+def _family(file: Path) -> str:
+    return family(str(file), header(file))
+
+
+def source_of(wanted: Checkpoint) -> Path | str:
+    """Where the configs of a checkpoint are, and of a folder its weights: a folder, or a hub id."""
+    file = single_file(wanted)
+    if file is not None:
+        config = wanted.config or _family(file)
+        name = ALIASES.get(config, config)
+    else:
+        name = ALIASES.get(wanted.name, wanted.name)
+    path = local(name)
+    if path is not None and path.is_dir():
+        return path
+    hub = on_hub(name)
+    if hub is None or hub[1]:
+        raise ModelNotFound(
+            f"there is no model {name!r}, and no such folder; {did_you_mean(name, ALIASES)}"
+        )
+    return name
+
+
+@contextmanager
+def _complete(name: str) -> Iterator[None]:
+    """Says of what model a config is missing, or is none."""
+    try:
+        yield
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         if isinstance(error, MuralistError):
             raise
         raise ModelNotFound(f"{name!r} is no complete diffusers folder: {error}") from error
-
-
-def folder(name: str) -> Path:
-    """The folder that holds a model's files; of a hub id, downloaded by the hub's own client."""
-    source = _source(name)
-    if isinstance(source, Path):
-        return source
-    from diffusers.pipelines.pipeline_utils import DiffusionPipeline
-
-    with _explained(name, source):
-        return Path(DiffusionPipeline.download(source, use_safetensors=True))
-
-
-def _source(name: str) -> Path | str:
-    """Where a model is: a folder, or a hub id."""
-    if not isinstance(name, str):
-        raise ModelNotFound(f"a model is named by a text, not by {name!r}")
-    source = ALIASES.get(name, name)
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return path
-    if path.is_file():
-        raise UnsupportedModel(f"{name!r} is a single file; a folder in diffusers format is needed")
-    on_hub = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", source) and not path.parent.is_dir()
-    if not on_hub:
-        raise ModelNotFound(
-            f"there is no model {name!r}, and no such folder; {did_you_mean(name, ALIASES)}"
-        )
-    return source
-
-
-@contextmanager
-def _explained(name: str, source: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # the hub's client raises a dozen unrelated classes
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        raise ModelNotFound(
-            f"{name!r} ({source}) is neither in the local cache nor to be downloaded"
-            f" ({type(error).__name__}: {reason}); download it with `hf download {source}` where"
-            " there is a network, or give a folder"
-        ) from error
 
 
 _FILES = {
@@ -167,18 +218,9 @@ _FILES = {
 }
 
 
-def _read(source: Path | str, file: str) -> dict[str, Any]:
-    if isinstance(source, Path):
-        return json.loads((source / file).read_text())
-    from huggingface_hub import hf_hub_download
-
-    with _explained(source, source):
-        return json.loads(Path(hf_hub_download(source, file)).read_text())
-
-
-def card_of_configs(name: str, configs: Mapping[str, Mapping[str, Any]]) -> Card:
+def card_of_configs(checkpoint: Checkpoint, configs: Configs) -> Card:
     """The card that a pipeline's own configs describe."""
-    unet, vae = configs["unet"], configs["vae"]
+    name, unet, vae = checkpoint.name, configs["unet"], configs["vae"]
     architecture = str(configs["pipeline"].get("_class_name"))
     if architecture not in SUPPORTED:
         raise UnsupportedModel(
@@ -192,7 +234,7 @@ def card_of_configs(name: str, configs: Mapping[str, Mapping[str, Any]]) -> Card
     side = unet["sample_size"]
     native = Size(side, side) if isinstance(side, int) else Size(*side)
     return Card(
-        name=name,
+        checkpoint=checkpoint,
         pipeline=architecture,
         native=native,
         factor=2 ** (len(vae["block_out_channels"]) - 1),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from muralist.canvas import Size
 from muralist.models import unet
 from muralist.models.base import Card
+from muralist.models.live import live_card
 from muralist.models.named import by_name
 from muralist.models.unet import Said
 from muralist.query import Cond, Estimate, Query, Text
@@ -22,16 +23,24 @@ class SD:
     """A `StableDiffusionPipeline` as a denoiser."""
 
     pipe: Any
-    card: Card
-    device: torch.device  # where it computes; under offloading its weights rest elsewhere
-    loaded: bool = False  # by its name, as any other process can
+    facts: Card  # as they were when it was loaded or wrapped
+    loaded: bool = False  # from its checkpoint, as any other process can
 
     def __reduce__(self) -> tuple:
         return by_name(self, self.pipe.unet.dtype, self.loaded)
 
     @property
+    def card(self) -> Card:
+        return live_card(self.facts, self.pipe)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes; under offloading its weights rest elsewhere."""
+        return self.pipe._execution_device
+
+    @property
     def native(self) -> Size:
-        return self.card.native
+        return self.facts.native
 
     @property
     def network(self) -> nn.Module:
@@ -58,6 +67,9 @@ class SD:
 
     def upcast(self) -> AbstractContextManager[None]:
         return unet.upcast(self.pipe.vae)
+
+    def rest(self) -> None:
+        self.pipe.maybe_free_model_hooks()
 
     def dropped(self, prompt: str) -> str:
         return unet.dropped(self.pipe.tokenizer, prompt)

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from muralist.canvas import Size
 from muralist.models.base import Card
+from muralist.models.checkpoint import Checkpoint
 from muralist.query import Cond, Estimate, Query
 
 __all__ = ["Toy"]
 
 _CARD = Card(
-    name="toy",
+    checkpoint=Checkpoint("toy"),
     pipeline="",
     native=Size(16, 16),
     factor=1,
@@ -87,6 +88,9 @@ class Toy:
 
     def text(self, prompt: str) -> None:
         return None
+
+    def rest(self) -> None:
+        pass
 
     def dropped(self, prompt: str) -> str:
         return ""

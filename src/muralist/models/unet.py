@@ -35,7 +35,9 @@ def predict(
 def decode(vae: Any, latents: Tensor, device: torch.device) -> Tensor:
     """Latents to pixels, 0 to 1. A decoder that overflows in float16 decodes in float32."""
     with _safe(vae):
-        scaled = latents.to(device, vae.dtype) / vae.config.scaling_factor
+        latents = latents.to(device, vae.dtype)
+        mean, deviation = _moments(vae, latents)
+        scaled = latents * deviation / vae.config.scaling_factor + mean
         return vae.decode(scaled, return_dict=False)[0].float() / 2 + 0.5
 
 
@@ -43,7 +45,21 @@ def encode_pixels(vae: Any, pixels: Tensor, device: torch.device) -> Tensor:
     """Pixels, 0 to 1, to latents. An encoder that overflows in float16 encodes in float32."""
     with _safe(vae):
         encoded = vae.encode(2 * pixels.to(device, vae.dtype) - 1, return_dict=False)[0]
-        return encoded.mode().float() * vae.config.scaling_factor
+        latents = encoded.mode().float()
+        mean, deviation = _moments(vae, latents)
+        return (latents - mean) * vae.config.scaling_factor / deviation
+
+
+def _moments(vae: Any, like: Tensor) -> tuple[Tensor | float, Tensor | float]:
+    """Mean and standard deviation of the autoencoder's latents, where its config tells them.
+
+    Numbers, or tensors `1 C 1 1` like the given one.
+    """
+    mean, deviation = (getattr(vae.config, f"latents_{each}", None) for each in ("mean", "std"))
+    if mean is None or deviation is None:
+        return getattr(vae.config, "shift_factor", None) or 0.0, 1.0
+    mean, deviation = (like.new_tensor(each).view(1, -1, 1, 1) for each in (mean, deviation))
+    return mean, deviation
 
 
 @contextmanager

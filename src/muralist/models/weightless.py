@@ -1,5 +1,6 @@
 """Checkpoints without their weights: networks of the right shapes on tensors without data."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -8,14 +9,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from muralist.models.architectures import ARCHITECTURES, Configs
+from muralist.models.architectures import Configs
 from muralist.models.base import Card, Model
-from muralist.models.cards import configs_of
+from muralist.models.cards import checkpoint_of, configs_of
+from muralist.models.checkpoint import Checkpoint
+from muralist.models.checks import image_encoder_of
+from muralist.models.files import config_of
 from muralist.models.sd import SD
 from muralist.models.sdxl import SDXL
 from muralist.query import Cond
 
-__all__ = ["Weightless", "weightless"]
+__all__ = ["Weightless", "made", "weightless"]
 
 _TOKENS = 77  # of CLIP, however short the prompt
 
@@ -29,7 +33,9 @@ class Weightless:
     networks: Mapping[str, nn.Module]
 
 
-def weightless(model: Model | str, card: Card, dtype: torch.dtype) -> Weightless | None:
+def weightless(
+    model: Model | str | Checkpoint, card: Card, dtype: torch.dtype
+) -> Weightless | None:
     """A model as it would be once loaded in `dtype`; None of one that has no networks.
 
     Of a hub id that is not in the local cache, only the configs are fetched.
@@ -38,26 +44,44 @@ def weightless(model: Model | str, card: Card, dtype: torch.dtype) -> Weightless
     if not configs:
         return None
     with torch.device("meta"):
-        networks = {name: _made(name, config) for name, config in configs.items()}
+        networks = {name: made(name, config) for name, config in configs.items()}
         cond = _cond(configs["unet"], dtype)
     for network in networks.values():
         nn.Module.to(network, dtype)  # diffusers' own `to` warns of what is done when it loads
     adapter = {"StableDiffusionPipeline": SD, "StableDiffusionXLPipeline": SDXL}[card.pipeline]
-    pipe = SimpleNamespace(**networks)
-    return Weightless(adapter(pipe, card, torch.device("meta")), cond, networks)
+    pipe = SimpleNamespace(**networks, _execution_device=torch.device("meta"))
+    return Weightless(adapter(pipe, card), cond, networks)
 
 
-def _configs(model: Model | str) -> Configs:
+def _configs(model: Model | str | Checkpoint) -> Configs:
     """The configs of a pipeline's networks, by their names."""
-    if isinstance(model, str):
-        return ARCHITECTURES[model] if model in ARCHITECTURES else configs_of(model)
-    parts = getattr(getattr(model, "pipe", None), "components", {})
-    names = ("unet", "vae", "text_encoder", "text_encoder_2")
-    found = {name: parts[name] for name in names if parts.get(name) is not None}
+    if isinstance(model, str | Checkpoint):
+        return {**configs_of(model), **_added(checkpoint_of(model))}
+    parts = dict(getattr(getattr(model, "pipe", None), "components", {}))
+    control = parts.get("controlnet")
+    for number, net in enumerate(getattr(control, "nets", [control])):
+        parts[f"controlnet_{number}"] = net
+    found = {
+        name: part for name, part in parts.items() if part is not None and re.match(_NETWORKS, name)
+    }
     return {
         name: {**_plain(network.config), "_class_name": type(network).__name__}
         for name, network in found.items()
     }
+
+
+_NETWORKS = r"unet$|vae$|text_encoder(_2)?$|image_encoder$|controlnet_\d"
+
+
+def _added(checkpoint: Checkpoint) -> Configs:
+    """The configs of networks beside those of the model's name."""
+    names = enumerate(checkpoint.controlnet)
+    found = {f"controlnet_{number}": config_of(name, "ControlNet") for number, name in names}
+    encoders = filter(None, map(image_encoder_of, checkpoint.ip_adapter))
+    for folder in encoders:  # one for all
+        config = config_of(folder, "image encoder")
+        found["image_encoder"] = {**config, "_class_name": "CLIPVisionModelWithProjection"}
+    return found
 
 
 def _plain(config: Any) -> Mapping[str, Any]:
@@ -65,7 +89,8 @@ def _plain(config: Any) -> Mapping[str, Any]:
     return config if isinstance(config, Mapping) else config.to_dict()
 
 
-def _made(name: str, config: Mapping[str, Any]) -> nn.Module:
+def made(name: str, config: Mapping[str, Any]) -> nn.Module:
+    """A network of a pipeline by its place there, from its config, where torch makes tensors."""
     import diffusers
     import transformers
 
@@ -73,9 +98,11 @@ def _made(name: str, config: Mapping[str, Any]) -> nn.Module:
         return diffusers.UNet2DConditionModel.from_config(dict(config))  # type: ignore
     if name == "vae":
         return diffusers.AutoencoderKL.from_config(dict(config))  # type: ignore
+    if name.startswith("controlnet"):
+        return diffusers.ControlNetModel.from_config(dict(config))  # type: ignore
     known = {key: value for key, value in config.items() if key != "_class_name"}
     kind = getattr(transformers, config["_class_name"])
-    return kind(transformers.CLIPTextConfig(**known))
+    return kind(kind.config_class(**known))
 
 
 def _cond(unet: Mapping[str, Any], dtype: torch.dtype) -> Cond:

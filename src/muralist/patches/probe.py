@@ -67,7 +67,9 @@ class Probe:
                 return
             heard.add(layer)
             rows = slice(-len(x), None)  # CFG asks once, the prompt's rows behind the others
-            self._record(layer, args[0][rows], named["encoder_hidden_states"][rows], size)
+            told = named["encoder_hidden_states"]
+            words = told[0] if isinstance(told, tuple) else told  # beside IP-Adapters' pictures
+            self._record(layer, args[0][rows], words[rows], size)
 
         handles = [layer.register_forward_pre_hook(listen, with_kwargs=True) for layer in layers]
         try:
