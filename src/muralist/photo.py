@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, ImageOps
 from muralist.canvas import Size
 from muralist.errors import BadRequest
 
-__all__ = ["Given", "Photo", "from_json", "photo"]
+__all__ = ["Given", "Photo", "digest", "from_json", "photo"]
 
 _LARGEST = 2**28  # pixels: 768 MiB of them
 # How a file begins, and who of libvips' loaders reads it: no other may look at what strangers made.
@@ -48,14 +48,18 @@ class Photo:
 
     @cached_property
     def digest(self) -> str:
-        """Of the pixels and their shape."""
-        told = hashlib.blake2b(f"{self.size.height}x{self.size.width}/".encode(), digest_size=16)
-        told.update(self.pixels.data)
-        return told.hexdigest()
+        return digest(self.pixels)
 
     def to_json(self) -> dict[str, Any]:
         """Where it was read from, None for pixels in memory, and its digest."""
         return {"path": self.path, "digest": self.digest}
+
+
+def digest(array: np.ndarray) -> str:
+    """Of values and their shape."""
+    told = hashlib.blake2b(f"{array.shape}".encode(), digest_size=16)
+    told.update(np.ascontiguousarray(array).data)
+    return told.hexdigest()
 
 
 Given: TypeAlias = Photo | str | Path | Image.Image | np.ndarray
@@ -69,7 +73,8 @@ def photo(given: Given) -> Photo:
     transparent lies on white, as networks paint no alpha. Of several frames or pages the first is
     taken. All of that is true of PIL's images too.
 
-    Raises `BadRequest` for what is none of these, is damaged or has more than 2**28 pixels, which is known before one is decoded.
+    Raises `BadRequest` for what is none of these, is damaged or has more than 2**28 pixels, which
+    is known before one is decoded.
     """
     if isinstance(given, Photo):
         return given
