@@ -1,29 +1,45 @@
 """What is asked for, checked before anything is loaded."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from muralist.canvas import Size
+from muralist.conditioning import (
+    EMBEDS,
+    SIZES,
+    TEXTS,
+    Embeds,
+    Images,
+    Pair,
+    check_told,
+    framings,
+    images,
+    noted,
+)
 from muralist.denoisers import CFG, Guider
 from muralist.errors import BadRequest
 from muralist.guides import Reference
 from muralist.methods import DemoFusion, method_from_json, method_to_json
 from muralist.models import Card, Checkpoint, Model, card
 from muralist.models.blank import Blank
-from muralist.query import Guided, Painter
+from muralist.models.prompt import Prompt
+from muralist.photo import Photo
+from muralist.query import Framing, Guided, Painter
 from muralist.schedule import Schedule, schedule
 from muralist.settings import setting, validate
 from muralist.stage import Method
 
 __all__ = ["LONGEST_PROMPT", "Request"]
 
-# Characters: pictures carry two prompts, at worst twelve bytes a character, in EXIF's 64 KiB.
+# Characters: at worst twelve bytes each, and two such prompts fit into what pictures carry.
 LONGEST_PROMPT = 2_500
+_CARRIED = 64_000  # bytes of settings, in EXIF's 64 KiB
 _LARGEST = 2**20  # pixels a side
 
 
@@ -38,13 +54,33 @@ class Request:
     device, in host memory or in files, `workers` how many processes share the views of a step, on
     this machine or on the Ray cluster at `ray`: they change memory and speed, not the picture.
 
+    Texts, embeddings instead of them (`1 tokens width`, pooled `1 width`), sizes (height, width and
+    top, left, in pixels) and images for IP-Adapters are diffusers' arguments of the same names, and
+    mean the same; sizes and `_2` are SDXL's. Images are files, images of PIL's or arrays `H W 3`
+    (uint8): one, or one or a list for each adapter.
+
     Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel` when made with anything that cannot
     be painted; no weights are read for that.
     """
 
     model: Model | str | Checkpoint = "shapes"
     prompt: str = setting("", "what to paint")
+    prompt_2: str | None = setting(None, "the same, for SDXL's second text encoder")
     negative_prompt: str | None = setting(None, "what to lead away from")
+    negative_prompt_2: str | None = setting(None, "the same, for SDXL's second text encoder")
+    clip_skip: int | None = setting(None, "last layers of the text encoders left out", low=0)
+    prompt_embeds: Tensor | None = None
+    negative_prompt_embeds: Tensor | None = None
+    pooled_prompt_embeds: Tensor | None = None
+    negative_pooled_prompt_embeds: Tensor | None = None
+    original_size: Pair | None = None
+    crops_coords_top_left: Pair | None = None
+    target_size: Pair | None = None
+    negative_original_size: Pair | None = None
+    negative_crops_coords_top_left: Pair | None = None
+    negative_target_size: Pair | None = None
+    ip_adapter_image: Images | None = None
+    ip_adapter_image_embeds: Embeds | Tensor | None = None
     height: int | None = setting(None, "pixels", low=1, high=_LARGEST)
     width: int | None = setting(None, "pixels", low=1, high=_LARGEST)
     method: Method = field(default_factory=DemoFusion)
@@ -73,8 +109,9 @@ class Request:
     )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "ip_adapter_image", images(self.ip_adapter_image))  # read once
         validate(self)
-        for name in ("prompt", "negative_prompt"):
+        for name in ("prompt", *TEXTS):
             if len(getattr(self, name) or "") > LONGEST_PROMPT:
                 raise BadRequest(f"{name} is longer than {LONGEST_PROMPT} characters")
         if isinstance(self.method, type) or not hasattr(self.method, "stages"):
@@ -87,8 +124,15 @@ class Request:
             raise BadRequest(
                 f"pag_scale is {self.pag_scale}; it needs a guidance_scale above 1 at every step"
             )
+        _ = self.framing  # raises where sizes are none
+        check_told(self.told, self._sizes, self.card, self._scale > 1)
         self._check_stages()
-        json.dumps(self.to_json())  # what the finished picture will carry
+        carried = len(json.dumps(self.to_json()))
+        if carried > _CARRIED:
+            raise BadRequest(
+                f"the settings are {carried} bytes of JSON, and pictures carry {_CARRIED}; shorter"
+                " texts and names of files are needed"
+            )
 
     def _check_stages(self) -> None:
         steps, blank = self.schedule, self.guided(Blank(self.card.native))
@@ -116,6 +160,31 @@ class Request:
     def schedule(self) -> Schedule:
         return schedule(self.card.scheduler, self._steps, self.solver)
 
+    @cached_property
+    def shown(self) -> tuple[tuple[Photo, ...], ...]:
+        """The images for each IP-Adapter."""
+        return images(self.ip_adapter_image)
+
+    @cached_property
+    def told(self) -> Prompt:
+        """What the model is told in words, or in embeddings, and in images."""
+        words = {name: getattr(self, name) for name in ("prompt", *TEXTS, "clip_skip", *EMBEDS)}
+        return Prompt(
+            **words,
+            ip_adapter_image=tuple(tuple(each.pixels for each in some) for some in self.shown),
+            ip_adapter_image_embeds=_listed(self.ip_adapter_image_embeds),
+        )
+
+    @cached_property
+    def framing(self) -> tuple[Framing, Framing] | None:
+        """What is said of sizes, for the prompt and for the negative one; as they are if None."""
+        return framings(self._sizes)
+
+    @property
+    def _sizes(self) -> dict[str, Pair]:
+        sizes = {name: getattr(self, name) for name in SIZES}
+        return {name: pair for name, pair in sizes.items() if pair is not None}
+
     @property
     def _steps(self) -> int:
         return self.num_inference_steps or self.card.num_inference_steps
@@ -135,8 +204,11 @@ class Request:
         size, factor = self.size, self.card.factor
         return {
             "model": self.card.checkpoint.to_json(),
-            "prompt": self.prompt,
-            "negative_prompt": self.negative_prompt,
+            **{name: getattr(self, name) for name in ("prompt", *TEXTS, "clip_skip")},
+            **{name: _maybe(noted, getattr(self, name)) for name in EMBEDS},
+            **{name: _maybe(list, getattr(self, name)) for name in SIZES},
+            "ip_adapter_image": [[each.to_json() for each in some] for some in self.shown] or None,
+            "ip_adapter_image_embeds": [*map(noted, self.told.ip_adapter_image_embeds)] or None,
             "height": size.height * factor,
             "width": size.width * factor,
             "method": method_to_json(self.method),
@@ -163,6 +235,10 @@ class Request:
             raise BadRequest("these are no settings of a picture")
         if given.get("noise"):
             raise BadRequest("the picture was painted from noise that its settings do not hold")
+        if any(given.get(name) for name in (*EMBEDS, "ip_adapter_image_embeds")):
+            raise BadRequest(
+                "the picture was painted from embeddings that its settings do not hold"
+            )
         arguments = {name: given[name] for name in known}
         arguments["method"] = method_from_json(given["method"])
         if isinstance(given["model"], Mapping):
@@ -170,3 +246,11 @@ class Request:
         if isinstance(given.get("guidance_interval"), list):
             arguments["guidance_interval"] = tuple(given["guidance_interval"])
         return arguments
+
+
+def _maybe(made: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else made(value)
+
+
+def _listed(embeds: Embeds | Tensor | None) -> tuple[Tensor, ...]:
+    return (embeds,) if isinstance(embeds, Tensor) else tuple(embeds or ())

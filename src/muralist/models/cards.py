@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from muralist.canvas import Size
 from muralist.errors import BadRequest, ModelNotFound, MuralistError, UnsupportedModel
@@ -23,6 +24,7 @@ __all__ = [
     "card",
     "card_of_configs",
     "configs_of",
+    "pooled_width",
     "single_file",
     "source_of",
 ]
@@ -63,6 +65,8 @@ _CARDS: Mapping[str, Card] = {
         factor=8,
         channels=4,
         scheduler=_SDXL_SCHEDULER,
+        text_width=2048,
+        pooled_width=1280,
     ),
     "sd15": Card(
         checkpoint=Checkpoint("sd15"),
@@ -79,6 +83,7 @@ _CARDS: Mapping[str, Card] = {
         factor=8,
         channels=4,
         scheduler={**_SD_SCHEDULER, "prediction_type": "v_prediction"},
+        text_width=1024,
     ),
 }
 
@@ -241,4 +246,13 @@ def card_of_configs(checkpoint: Checkpoint, configs: Configs) -> Card:
         channels=vae["latent_channels"],
         scheduler=configs["scheduler"],
         decoder_width=vae["block_out_channels"][0],
+        text_width=unet["cross_attention_dim"],
+        pooled_width=pooled_width(unet),
     )
+
+
+def pooled_width(unet: Mapping[str, Any]) -> int | None:
+    """Of a whole prompt's embedding, which a UNet is told beside six numbers of size and crop."""
+    if unet.get("addition_embed_type") != "text_time":
+        return None
+    return unet["projection_class_embeddings_input_dim"] - 6 * unet["addition_time_embed_dim"]
