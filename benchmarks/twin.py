@@ -60,7 +60,7 @@ def twin(request: Request, pipe: Any, noise: Noise) -> tuple[Network, Iterator[T
 def sizes(request: Request) -> list[Size]:
     """The stages' canvases, in latent cells."""
     blank = request.guided(Blank(request.card.native))
-    return [stage.size for stage in request.method.stages(blank, request.size)]
+    return [stage.size for stage in request.stages(blank)]
 
 
 def _noises(request: Request, noise: Noise, device: torch.device) -> list[Tensor]:

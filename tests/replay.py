@@ -31,7 +31,13 @@ class Replayed:
     kind: type = Grid
 
     def stages(self, model: Painter, size: Size) -> Iterator[Stage]:
-        for stage in self.method.stages(model, size):
+        return self._replayed(self.method.stages(model, size))
+
+    def enlarge(self, model: Painter, start: Size, size: Size) -> Iterator[Stage]:
+        return self._replayed(self.method.enlarge(model, start, size))
+
+    def _replayed(self, stages: Iterator[Stage]) -> Iterator[Stage]:
+        for stage in stages:
             make = stage.denoiser
             yield dataclasses.replace(
                 stage, denoiser=lambda ref, make=make: swapped(make(ref), self.kind, self.views)

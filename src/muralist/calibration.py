@@ -77,7 +77,7 @@ def calibrated(
         sum(times * lines[call.size](call.rows) for call, times in stage.calls.items())
         for stage in stages
     ]
-    asked = list(request.method.stages(request.guided(model), request.size))
+    asked = list(request.stages(request.guided(model)))
     through = [stage.begin is through_pixels for stage in asked]
     sizes = [stage.size for stage in asked]
     with model.upcast():
@@ -85,7 +85,7 @@ def calibrated(
         encode = _encoding(request, model, clock) if any(through) else None
     for number, pixels in enumerate(through):
         if pixels and encode:
-            called[number] += decode(sizes[number - 1]) + encode(sizes[number])
+            called[number] += encode(sizes[number]) + (decode(sizes[number - 1]) if number else 0)
     decoding = decode(sizes[-1])
     return Seconds(tuple(called), decoding, clock() - began)
 

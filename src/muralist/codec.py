@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from muralist.sinks import Room, resized, unpainted
 from muralist.strips import blank
 from muralist.tiles import Counted, Done, Spread, tiled
 
-__all__ = ["ModelCodec"]
+__all__ = ["Latents", "ModelCodec", "Pixels"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,43 @@ class ModelCodec:
                     place = View(done.top, done.left, height, width)
                     place.add(latents, done.values.to(latents))
         return latents
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """What a stage starts from, known as latents `1 C H W`."""
+
+    codec: ModelCodec
+    latents: Tensor
+
+    @property
+    def size(self) -> Size:
+        return Size(*self.latents.shape[-2:])
+
+    @property
+    def pixels(self) -> np.ndarray:
+        return self.codec.picture(self.latents)
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """What a stage starts from, known as pixels: height, width, 3; uint8."""
+
+    codec: ModelCodec
+    pixels: np.ndarray
+
+    @property
+    def size(self) -> Size:
+        return self.codec.model.card.nearest(*self.pixels.shape[:2])
+
+    @property
+    def latents(self) -> Tensor:
+        return self._encoded
+
+    @cached_property
+    def _encoded(self) -> Tensor:
+        codec = self.codec
+        return codec.latents(codec.enlarged(self.pixels, self.size.times(codec.factor)))
 
 
 def _encoded(model: Model, shades: Tensor) -> Tensor:

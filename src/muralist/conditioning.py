@@ -9,7 +9,7 @@ from torch import Tensor
 from muralist.errors import BadRequest
 from muralist.models.base import Card
 from muralist.models.prompt import Prompt
-from muralist.photo import Given, Photo, digest, from_json, photo
+from muralist.photo import Given, Photo, digest, photo
 from muralist.query import Framing
 
 __all__ = [
@@ -64,13 +64,9 @@ def images(given: Images | None) -> tuple[tuple[Photo, ...], ...]:
 
     What `Photo.to_json` made is read again. Raises `BadRequest` for what is no image.
     """
-    each = given if isinstance(given, list | tuple) else [] if given is None else [given]
+    each: Any = given if isinstance(given, list | tuple) else [] if given is None else [given]
     several = (some if isinstance(some, list | tuple) else [some] for some in each)
-    return tuple(tuple(map(_photo, some)) for some in several)
-
-
-def _photo(given: Any) -> Photo:
-    return from_json(given) if isinstance(given, Mapping) else photo(given)
+    return tuple(tuple(map(photo, some)) for some in several)
 
 
 def noted(embeds: Tensor) -> dict[str, str]:

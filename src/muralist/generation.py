@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from muralist.canvas import Size
-from muralist.codec import ModelCodec
+from muralist.codec import Latents, ModelCodec, Pixels
 from muralist.decode import Tile, place, tiles_of
 from muralist.diffuse import diffuse
 from muralist.errors import BadRequest
@@ -33,6 +33,7 @@ from muralist.guides import Reference
 from muralist.job import Canvas, Job, Unkept
 from muralist.models import Checkpoint, Model, best_device, load
 from muralist.models.blank import Blank
+from muralist.photo import Photo
 from muralist.picture import Picture, StageResult
 from muralist.place import canvas_bytes, canvas_place
 from muralist.query import Query, seeded
@@ -41,7 +42,7 @@ from muralist.run import Batches, Crew, check_workers, hired
 from muralist.schedule import Schedule
 from muralist.sinks import unpainted
 from muralist.solve import Memory
-from muralist.stage import Stage
+from muralist.stage import Before, Stage
 from muralist.strips import blank, cellwise, copied, mapped
 from muralist.version import __version__
 
@@ -67,8 +68,9 @@ def generate(
     """Paints a request, and tells what happens while it does.
 
     `noise(purpose, shape)` replaces the noise drawn from the seed: it is asked once for `base`
-    and once for each later stage, `stage-2` and so on, and answers with a standard normal tensor
-    of that shape. `latents` replaces `base` alone. Closing the iterator cancels. `job` is a folder
+    and once for each later stage, `stage-2` and so on (and `stage-1` in the place of `base` where
+    there is an image), and answers with a standard normal tensor of that shape. `latents` replaces
+    `base` alone. Closing the iterator cancels. `job` is a folder
     that keeps finished stages and, from time to time, the canvas: asked again with the same
     request, the run goes on where it was. It stays when all is done. `spool` is the folder for
     pixels beyond 512 MiB and for canvases on the disk, the system's for temporary files if unset.
@@ -83,8 +85,9 @@ def generate(
         check_hands(request)
     fill = _drawn_from(request.seed) if noise is None else _asked_of(noise)
     if latents is not None:
-        asked = request.guided(Blank(request.card.native))
-        first = next(iter(request.method.stages(asked, request.size)))
+        if request.image is not None:
+            raise BadRequest("latents are noise that replaces an image; give one of them")
+        first = next(iter(request.stages(request.guided(Blank(request.card.native)))))
         _check_shape(latents, "latents", (1, request.card.channels, *first.size))
         fill = _started_from(latents, fill)
     settings = {"muralist": __version__, **request.to_json()}
@@ -139,9 +142,9 @@ def _staged(
     """The run itself; what is spread over the crew goes through `crew.map`."""
     home, room = _home(request, model, folder), partial(unpainted, folder=folder)
     question, codec = _question(request, model, crew), ModelCodec(model, home, room, crew.map)
-    stages = list(request.method.stages(request.guided(model), request.size))
+    stages = list(request.stages(request.guided(model)))
     schedules = [request.schedule.entered(stage.strength) for stage in stages]
-    run = _Run(question, codec, fill, job)
+    run = _Run(question, codec, fill, job, _image(request, codec))
     job.begin()
     try:
         yield Started(
@@ -155,8 +158,8 @@ def _staged(
             stage, schedule = stages[number - 1], schedules[number - 1]
             asked = run.asked(number, stage, schedule)
             yield StageBegun(number)
-            x = yield from run.painted(stage, schedule, asked, [one.latents for one in done])
-            x = stage.end(x, done[0].latents if done else x)
+            x = yield from run.painted(stage, schedule, asked, run.before(done))
+            x = stage.end(x, run.first(done, x))
             done.append(run.result(number, x))
             yield StageDone(number, done[-1], stage.explain and partial(stage.explain, asked))
             job.finished(Canvas(number, len(schedule.steps), x, None, _noted(stage)))
@@ -177,6 +180,7 @@ class _Run:
     codec: ModelCodec
     fill: Fill
     job: Job | Unkept
+    image: Before | None  # that the first stage starts from, if not from noise
 
     def taken_up(self, stages: Sequence[Stage]) -> list[StageResult]:
         """The stages that are finished already; the method remembers what it noted."""
@@ -192,10 +196,10 @@ class _Run:
         return replace(self.question, stage=number, canvas=stage.size, step=schedule.steps[-1])
 
     def painted(
-        self, stage: Stage, schedule: Schedule, asked: Query, before: Sequence[Tensor]
+        self, stage: Stage, schedule: Schedule, asked: Query, before: Before | None
     ) -> Generator[Event, None, Tensor]:
         """The steps of one stage, from where the job left it."""
-        x, reference = self.begun(stage, schedule, before)
+        x, reference = self.begun(asked.stage, stage, schedule, before)
         denoise, steps, done, memory = stage.denoiser(reference), schedule.steps, 0, None
         del reference  # and with it noise that nobody needs again
         if kept := self.job.canvas(asked.stage):
@@ -219,18 +223,34 @@ class _Run:
         alone = replace(self.codec, spread=map)  # whoever looks may do so when the crew is gone
         return StageResult(number, size, latents, partial(alone.picture, latents))
 
+    def before(self, done: Sequence[StageResult]) -> Before | None:
+        """What the next stage starts from; None where that is noise."""
+        return Latents(self.codec, done[-1].latents) if done else self.image
+
+    def first(self, done: Sequence[StageResult], x: Tensor) -> Before:
+        """What came first: the image, or the result of the first stage, which may be x."""
+        return self.image or Latents(self.codec, done[0].latents if done else x)
+
     def begun(
-        self, stage: Stage, schedule: Schedule, before: Sequence[Tensor]
+        self, number: int, stage: Stage, schedule: Schedule, before: Before | None
     ) -> tuple[Tensor, Reference]:
         """The canvas a stage starts from, and the trajectory it may be held to."""
-        purpose = f"stage-{len(before) + 1}" if before else "base"
+        purpose = "base" if before is None else f"stage-{number}"
         channels = self.codec.model.card.channels
         noise = self.fill(purpose, blank(self.codec.home, 1, channels, *stage.size))
-        if not before:
+        if before is None:
             nothing = torch.zeros((), device=noise.device).expand(noise.shape)
             return cellwise(mul, noise, schedule.noise_scale), Reference(nothing, noise)
-        reference = Reference(stage.begin(before[-1], stage.size, self.codec), noise)
+        reference = Reference(stage.begin(before, stage.size, self.codec), noise)
         return reference.at(schedule.steps[0]).x, reference
+
+
+def _image(request: Request, codec: ModelCodec) -> Before | None:
+    """What the first stage starts from, if not from noise."""
+    image = request.origin
+    if isinstance(image, Photo):
+        return Pixels(codec, image.pixels)
+    return None if image is None else Latents(codec, copied(image, codec.home))
 
 
 def _noted(stage: Stage) -> Mapping[str, Tensor]:

@@ -9,16 +9,18 @@ from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 import torch
 from torch import Tensor
 
-from muralist.conditioning import EMBEDS, TEXTS, Embeds, Images, Pair
+from muralist.conditioning import EMBEDS, TEXTS, Embeds, Images, Pair, images
 from muralist.errors import BadRequest
 from muralist.events import Event, Finished
 from muralist.generation import Noise, check_hands, generate, kept_by
 from muralist.methods import DemoFusion, method_named
 from muralist.models import Checkpoint, Model, load
+from muralist.photo import Given
 from muralist.picture import Picture
 from muralist.planning import work
-from muralist.request import Request
+from muralist.request import Request, origin
 from muralist.run import hired
+from muralist.settings import from_json, to_json
 from muralist.stage import Method
 from muralist.suggest import did_you_mean
 from muralist.watching import Reader, StepEnd, bar, step_end
@@ -47,6 +49,9 @@ class PaintSettings(TypedDict, total=False):
     negative_target_size: Pair | None
     ip_adapter_image: Images | None
     ip_adapter_image_embeds: Embeds | Tensor | None
+    image: Given | Tensor | None
+    scale: float | None
+    strength: float | None
     height: int | None
     width: int | None
     method: Method | str | None
@@ -89,7 +94,9 @@ def paint(
     """Paints one picture; or one for each of several prompts, with seeds that count up.
 
     `height` and `width` are pixels, multiples of the model's factor; four native sides each if
-    unset. `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
+    unset. `image` is what the picture starts from in the place of noise, `scale` how many times as
+    large it becomes, `strength` the part of the steps that stages take which start from a picture.
+    `method` is an instance or a name; `DemoFusion()` if unset. `seed` (0 if unset) or a
     `generator`, from which a seed is drawn, decide every random number. `batch_size` is how many
     views the network sees at once, `canvas` where latents are kept: `device`, `ram`, `disk`, or, if
     unset, the first of them that has room. `workers` processes, each with a GPU of its own, or the
@@ -122,7 +129,10 @@ def paint(
     if job is not None and len(several) != 1:
         raise BadRequest(f"a job is one picture; there are {len(several)} prompts")
     method = asked.pop("method", None)
-    asked["method"] = method_named(method)() if isinstance(method, str) else method or DemoFusion()
+    method = method_named(method)() if isinstance(method, str) else method or DemoFusion()
+    asked["method"] = _entered(method, asked.pop("strength", None))
+    asked["image"] = origin(asked.pop("image", None))  # read once
+    asked["ip_adapter_image"] = images(asked.pop("ip_adapter_image", None))
     requests = [
         Request(
             model=model,
@@ -156,6 +166,12 @@ def _for_each(several: Sequence[str], name: str, given: Any) -> Sequence[Any]:
         what = f"rows of {name}" if isinstance(given, Tensor) else f"{name.replace('_', ' ')}s"
         raise BadRequest(f"there are {len(several)} prompts and {len(rows)} {what}")
     return rows
+
+
+def _entered(method: Method, strength: float | None) -> Method:
+    if strength is None:
+        return method
+    return from_json(type(method), {**to_json(method), "strength": strength})
 
 
 def _seed(seed: int | None, generator: torch.Generator | None) -> int:

@@ -62,11 +62,13 @@ def digest(array: np.ndarray) -> str:
     return told.hexdigest()
 
 
-Given: TypeAlias = Photo | str | Path | Image.Image | np.ndarray
+Given: TypeAlias = Photo | str | Path | Image.Image | np.ndarray | Mapping[str, Any]
 
 
 def photo(given: Given) -> Photo:
     """A file, an image of PIL's or an array `height width 3`, uint8, sRGB, as a photo.
+
+    Or what `to_json` of a photo says, whose file must still be there.
 
     Files are JPEG, PNG, WebP, TIFF, GIF or AVIF of any colours and depth: EXIF's orientation is
     applied, an ICC profile followed, and without one floats are sRGB from 0 to 1. What is
@@ -78,6 +80,8 @@ def photo(given: Given) -> Photo:
     """
     if isinstance(given, Photo):
         return given
+    if isinstance(given, Mapping):
+        return from_json(given)
     if isinstance(given, str | Path):
         return Photo(_read(Path(given)), str(given))
     if isinstance(given, Image.Image):

@@ -25,7 +25,11 @@ def canvas_place(request: Request) -> Literal["device", "ram", "disk"]:
 
 
 def canvas_bytes(request: Request) -> int:
-    """What all canvases take at most, with the results of earlier stages; a plan counts better."""
-    stages = request.method.stages(request.guided(Blank(request.card.native)), request.size)
+    """What all canvases take at most, with the latents of an image and of earlier stages.
+
+    A plan counts better.
+    """
+    stages = request.stages(request.guided(Blank(request.card.native)))
     *earlier, last = [stage.size.area for stage in stages]
+    earlier += [request.start.area] if request.start else []
     return (_CANVASES * last + sum(earlier)) * request.card.channels * 4

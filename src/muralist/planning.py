@@ -13,6 +13,7 @@ from muralist.footprint import Footprint, footprint
 from muralist.guides import Reference
 from muralist.models import suited
 from muralist.models.blank import NO_TEXT, Asked, Blank, Call, Tally
+from muralist.photo import Photo
 from muralist.place import canvas_place
 from muralist.query import Estimate, Query
 from muralist.rehearsal import Canvases, canvases
@@ -71,6 +72,7 @@ class Plan(Work):
     pixels_place: Literal["ram", "disk"]
     job: int  # what a run that is kept takes up, on the disk
     file: int  # about what the picture takes as a file
+    image: int = 0  # bytes of the pixels that it starts from
     seconds: Seconds | None = None
 
     @property
@@ -86,7 +88,8 @@ class Plan(Work):
     @property
     def host(self) -> Mapping[str, int]:
         """Bytes in host memory, by what they are for."""
-        return {**self._canvases_in("ram"), **self._pixels_in("ram")}
+        image = {"image": self.image} if self.image else {}
+        return {**self._canvases_in("ram"), **self._pixels_in("ram"), **image}
 
     @property
     def disk(self) -> Mapping[str, int]:
@@ -138,6 +141,7 @@ def plan(
         "disk" if spooled_bytes(*pixels) else "ram",
         _job_bytes(request, held),
         file_bytes(Path(out), *pixels),
+        request.origin.pixels.nbytes if isinstance(request.origin, Photo) else 0,
     )
 
 
@@ -155,7 +159,7 @@ def work(request: Request) -> Work:
     """
     network = Blank(request.card.native)
     asked = Asked(request.guided(network))
-    stages = request.method.stages(asked, request.size)
+    stages = request.stages(asked)
     return Work(
         tuple(
             _tallied(request, stage, number, Tally(stage.size, asked, network, request.batch_size))

@@ -20,7 +20,7 @@ from muralist.models.blank import NO_TEXT
 from muralist.models.prompt import Prompt
 from muralist.query import Cond, Denoiser, Estimate, Guided, Part, Query
 from muralist.request import Request
-from muralist.stage import Codec, Stage
+from muralist.stage import Before, Codec, Stage
 
 __all__ = ["Canvases", "canvases"]
 
@@ -50,12 +50,15 @@ def canvases(request: Request) -> Canvases:
     stages before, stand still. Nothing is computed.
     """
     held, card = Held(), request.card
-    *earlier, last = request.method.stages(request.guided(_Silent(card)), request.size)
+    *earlier, last = request.stages(request.guided(_Silent(card)))
+    start = request.start and torch.zeros(()).expand(1, card.channels, *request.start)
     blank = replace(
         request,
         model=_Silent(replace(card, factor=1)),  # a pixel a cell: there is nothing to decode
         height=request.size.height,
         width=request.size.width,
+        image=start,
+        scale=None,
         method=_Rehearsed(request, _kinds(request, last), held),
         canvas="device",
         workers=None,
@@ -81,8 +84,11 @@ class _Rehearsed:
     steps: Collection[int]  # by their index
     held: Held
 
+    def enlarge(self, model: Guided, start: Size, size: Size) -> Iterator[Stage]:
+        return self.stages(model, size)
+
     def stages(self, model: Guided, size: Size) -> Iterator[Stage]:
-        *earlier, last = self.request.method.stages(model, size)
+        *earlier, last = self.request.stages(model)
         for number, stage in enumerate(earlier):
             once = min(1.01 / len(self.request.schedule.steps), 1.0) if number else 1.0
             yield replace(stage, begin=_enlarged, denoiser=lambda _: _still, strength=once)
@@ -140,7 +146,8 @@ def _still(x: Tensor, q: Query) -> Estimate:
     return Estimate(x, torch.empty_like(x))
 
 
-def _enlarged(latents: Tensor, size: Size, codec: Codec) -> Tensor:
+def _enlarged(before: Before, size: Size, codec: Codec) -> Tensor:
+    latents = before.latents
     return latents.new_empty(*latents.shape[:2], *size)
 
 

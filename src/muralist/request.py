@@ -1,7 +1,7 @@
 """What is asked for, checked before anything is loaded."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal
@@ -29,18 +29,23 @@ from muralist.methods import DemoFusion, method_from_json, method_to_json
 from muralist.models import Card, Checkpoint, Model, card
 from muralist.models.blank import Blank
 from muralist.models.prompt import Prompt
-from muralist.photo import Photo
+from muralist.photo import Given, Photo, digest, photo
 from muralist.query import Framing, Guided, Painter
 from muralist.schedule import Schedule, schedule
 from muralist.settings import setting, validate
-from muralist.stage import Method
+from muralist.stage import Method, Stage
+from muralist.target import LARGEST, check_ratio, enlarged_size, painted_size
 
-__all__ = ["LONGEST_PROMPT", "Request"]
+__all__ = ["LONGEST_PROMPT", "Request", "origin"]
 
 # Characters: at worst twelve bytes each, and two such prompts fit into what pictures carry.
 LONGEST_PROMPT = 2_500
 _CARRIED = 64_000  # bytes of settings, in EXIF's 64 KiB
-_LARGEST = 2**20  # pixels a side
+
+
+def origin(image: Given | Tensor | None) -> Photo | Tensor | None:
+    """What a picture starts from, read; latents are left as they are."""
+    return image if image is None or isinstance(image, Tensor) else photo(image)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +53,11 @@ class Request:
     """One picture.
 
     `height` and `width` are pixels, multiples of the model's factor: four native sides each if
-    unset, a square if one is. Steps and guidance scale default to what suits the model, `solver`
+    unset, a square if one is. `image` is what the picture starts from in the place of noise: a
+    file, an image of PIL's, an array `height width 3`, uint8, or latents `1 C h w`, scaled as
+    networks see them. The picture is then `scale` times as large, or of the `height` and `width`
+    given, to the nearest multiples; four native sides long, and twice the image at least, if unset.
+    Steps and guidance scale default to what suits the model, `solver`
     to what its scheduler config says. Every number drawn is a function of `seed`. `batch_size` is
     how many views the network sees at once, `canvas` where the latents are kept, on the model's
     device, in host memory or in files, `workers` how many processes share the views of a step, on
@@ -65,6 +74,8 @@ class Request:
 
     model: Model | str | Checkpoint = "shapes"
     prompt: str = setting("", "what to paint")
+    image: Given | Tensor | None = None
+    scale: float | None = setting(None, "how many times the image's sides", low=1)
     prompt_2: str | None = setting(None, "the same, for SDXL's second text encoder")
     negative_prompt: str | None = setting(None, "what to lead away from")
     negative_prompt_2: str | None = setting(None, "the same, for SDXL's second text encoder")
@@ -81,8 +92,8 @@ class Request:
     negative_target_size: Pair | None = None
     ip_adapter_image: Images | None = None
     ip_adapter_image_embeds: Embeds | Tensor | None = None
-    height: int | None = setting(None, "pixels", low=1, high=_LARGEST)
-    width: int | None = setting(None, "pixels", low=1, high=_LARGEST)
+    height: int | None = setting(None, "pixels", low=1, high=LARGEST)
+    width: int | None = setting(None, "pixels", low=1, high=LARGEST)
     method: Method = field(default_factory=DemoFusion)
     num_inference_steps: int | None = setting(None, "denoising steps of every stage", low=1)
     guidance_scale: float | None = setting(
@@ -111,6 +122,8 @@ class Request:
     def __post_init__(self) -> None:
         object.__setattr__(self, "ip_adapter_image", images(self.ip_adapter_image))  # read once
         validate(self)
+        # read once, however often a request is made of another
+        object.__setattr__(self, "image", origin(self.image))
         for name in ("prompt", *TEXTS):
             if len(getattr(self, name) or "") > LONGEST_PROMPT:
                 raise BadRequest(f"{name} is longer than {LONGEST_PROMPT} characters")
@@ -124,6 +137,7 @@ class Request:
             raise BadRequest(
                 f"pag_scale is {self.pag_scale}; it needs a guidance_scale above 1 at every step"
             )
+        self._check_image()
         _ = self.framing  # raises where sizes are none
         check_told(self.told, self._sizes, self.card, self._scale > 1)
         self._check_stages()
@@ -134,10 +148,23 @@ class Request:
                 " texts and names of files are needed"
             )
 
+    def _check_image(self) -> None:
+        image, method = self.origin, self.method
+        if image is None:
+            if self.scale is not None:
+                raise BadRequest(f"scale is {self.scale:g}; there is no image that it is of")
+            return
+        if not hasattr(method, "enlarge"):
+            raise BadRequest(f"{type(method).__name__} cannot start from an image")
+        if isinstance(image, Photo):
+            check_ratio(self.card, image.size, self.height, self.width)
+        else:
+            _check_latents(image, self.card.channels)
+
     def _check_stages(self) -> None:
         steps, blank = self.schedule, self.guided(Blank(self.card.native))
-        for number, stage in enumerate(self.method.stages(blank, self.size), start=1):
-            if number == 1 and stage.strength != 1:
+        for number, stage in enumerate(self.stages(blank), start=1):
+            if number == 1 and self.image is None and stage.strength != 1:
                 raise BadRequest(f"the first stage starts from noise: not at {stage.strength}")
             steps.entered(stage.strength)
             nothing = torch.empty(1, self.card.channels, *stage.size, device="meta")
@@ -151,10 +178,27 @@ class Request:
     @cached_property
     def size(self) -> Size:
         """Of the canvas, in latent cells."""
-        native, factor = self.card.native, self.card.factor
-        height = self.height or self.width or 4 * native.height * factor
-        width = self.width or self.height or 4 * native.width * factor
-        return self.card.latent(height, width)
+        card, image = self.card, self.origin
+        if image is None:
+            return painted_size(card, self.height, self.width)
+        return enlarged_size(card, _pixels(image, card), self.height, self.width, self.scale)
+
+    @property
+    def start(self) -> Size | None:
+        """Of the image, in latent cells: those nearest to it; None where there is none."""
+        image, card = self.origin, self.card
+        return None if image is None else card.nearest(*_pixels(image, card))
+
+    @property
+    def origin(self) -> Photo | Tensor | None:
+        """The image, read."""
+        return origin(self.image)
+
+    def stages(self, model: Guided) -> Iterator[Stage]:
+        """What is painted, of a network as `guided` makes it: from the image, or from noise."""
+        if self.start is None:
+            return self.method.stages(model, self.size)
+        return self.method.enlarge(model, self.start, self.size)
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -209,6 +253,7 @@ class Request:
             **{name: _maybe(list, getattr(self, name)) for name in SIZES},
             "ip_adapter_image": [[each.to_json() for each in some] for some in self.shown] or None,
             "ip_adapter_image_embeds": [*map(noted, self.told.ip_adapter_image_embeds)] or None,
+            "image": _told(self.origin),
             "height": size.height * factor,
             "width": size.width * factor,
             "method": method_to_json(self.method),
@@ -254,3 +299,21 @@ def _maybe(made: Callable[[Any], Any], value: Any) -> Any:
 
 def _listed(embeds: Embeds | Tensor | None) -> tuple[Tensor, ...]:
     return (embeds,) if isinstance(embeds, Tensor) else tuple(embeds or ())
+
+
+def _pixels(image: Photo | Tensor, card: Card) -> Size:
+    return image.size if isinstance(image, Photo) else Size(*image.shape[-2:]).times(card.factor)
+
+
+def _told(image: Photo | Tensor | None) -> dict[str, Any] | None:
+    if isinstance(image, Tensor):
+        return {"path": None, "digest": digest(image.detach().float().cpu().numpy())}
+    return image and image.to_json()
+
+
+def _check_latents(image: Tensor, channels: int) -> None:
+    if image.ndim != 4 or image.shape[:2] != (1, channels) or not image.numel():
+        raise BadRequest(
+            f"the image is latents of shape {tuple(image.shape)}; 1 {channels} and two sides are"
+            " needed"
+        )

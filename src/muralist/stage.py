@@ -16,6 +16,7 @@ from muralist.query import Denoiser, Guided, Query
 from muralist.strips import blank, cellwise
 
 __all__ = [
+    "Before",
     "Codec",
     "Explanation",
     "Method",
@@ -51,27 +52,52 @@ class Codec(Protocol):
         ...
 
 
-def bicubic(latents: Tensor, size: Size, codec: Codec) -> Tensor:
+class Before(Protocol):
+    """The result of a stage, or a picture that was given: each form is made of the other if asked.
+
+    Of a picture, the size is that of the nearest whole cells, to which its latents are brought.
+    """
+
+    @property
+    def size(self) -> Size:
+        """In latent cells."""
+        ...
+
+    @property
+    def latents(self) -> Tensor:
+        """`1 C H W`."""
+        ...
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """Height, width, 3; uint8."""
+        ...
+
+
+def bicubic(before: Before, size: Size, codec: Codec) -> Tensor:
     """Latents `1 C H W` enlarged as they are; the interpolation of the published DemoFusion."""
+    latents = before.latents
     larger = blank(latents, *latents.shape[:-2], *size)
     # F.interpolate, but for where the result is
     return torch.ops.aten.upsample_bicubic2d.out(latents, [*size], False, out=larger)
 
 
-def through_pixels(latents: Tensor, size: Size, codec: Codec) -> Tensor:
-    """The picture behind the latents, enlarged by Lanczos and encoded again (Pixelsmith)."""
-    larger = codec.enlarged(codec.picture(latents), size.times(codec.factor))
-    return codec.latents(larger)
+def through_pixels(before: Before, size: Size, codec: Codec) -> Tensor:
+    """The picture, enlarged by Lanczos and encoded again (Pixelsmith); at its own size as it is."""
+    if size == before.size:
+        return before.latents
+    return codec.latents(codec.enlarged(before.pixels, size.times(codec.factor)))
 
 
-def keep(latents: Tensor, first: Tensor) -> Tensor:
+def keep(latents: Tensor, first: Before) -> Tensor:
     """The stage's result as it is."""
     return latents
 
 
-def match_statistics(latents: Tensor, first: Tensor) -> Tensor:
-    """Mean and standard deviation of all latents set to those of the first stage's result."""
-    mean, spread, its_mean, its_spread = latents.mean(), latents.std(), first.mean(), first.std()
+def match_statistics(latents: Tensor, first: Before) -> Tensor:
+    """Mean and standard deviation of all latents set to those of what came first."""
+    mean, spread = latents.mean(), latents.std()
+    its_mean, its_spread = first.latents.mean(), first.latents.std()
     return cellwise(lambda x: (x - mean) / spread * its_spread + its_mean, latents)
 
 
@@ -99,17 +125,19 @@ class Notes(Protocol):
 class Stage:
     """How to start from what came before, who denoises, and what is made of the result.
 
-    The first stage starts from noise. Every other enlarges the last result (`begin`), noises it
-    to the level of its first step, and hands its denoiser the trajectory between the two. With
-    `strength` below 1 only that last part of the steps is taken, as in diffusers' image-to-image.
+    The first stage starts from noise where no picture is given. Every other enlarges what came
+    before (`begin`), noises it to the level of its first step, and hands its denoiser the
+    trajectory between the two. With `strength` below 1 only that last part of the steps is taken,
+    as in diffusers' image-to-image. `end` makes the result of the last canvas and of what came
+    first: the picture that was given, or the result of the first stage.
     `explain` is asked once the stage is done, by whoever wants to know. `notes` are what the method
     learns at this stage and others and needs again: they are kept with a run that may be taken up.
     """
 
     size: Size
     denoiser: Callable[[Reference], Denoiser]
-    begin: Callable[[Tensor, Size, Codec], Tensor] = bicubic
-    end: Callable[[Tensor, Tensor], Tensor] = keep
+    begin: Callable[[Before, Size, Codec], Tensor] = bicubic
+    end: Callable[[Tensor, Before], Tensor] = keep
     strength: float = 1.0
     explain: Callable[[Query], Explanation] | None = None
     notes: Notes | None = None
@@ -120,6 +148,10 @@ class Method(Protocol):
 
     def stages(self, model: Guided, size: Size, /) -> Iterator[Stage]:
         """The stages that end at a canvas of `size`; listable before anything is painted."""
+        ...
+
+    def enlarge(self, model: Guided, start: Size, size: Size, /) -> Iterator[Stage]:
+        """The stages from a picture whose latents are of `start` to a canvas as large or larger."""
         ...
 
 

@@ -3,9 +3,10 @@
 import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from muralist import DemoFusion, Pixelsmith, generation
+from muralist import DemoFusion, MultiDiffusion, Pixelsmith, generation
 from muralist.cli.disk import needs
 from muralist.cli.show import Folders, stage_file
 from muralist.job import Job
@@ -50,6 +51,19 @@ def test_pixels_take_what_was_foreseen(held, method, looked_at):
             event.result._decode()
     foreseen = needed(request, SHOWN if looked_at else NOWHERE)[OUT.parent]
     assert held[0] == foreseen - file_bytes(OUT, 48, 40)
+
+
+@pytest.mark.parametrize("method", [Pixelsmith(), MultiDiffusion()], ids=["Pixelsmith", "Multi"])
+@pytest.mark.parametrize("side", [20, 64])
+def test_pixels_of_an_image_that_is_enlarged_take_what_was_foreseen(held, method, side):
+    image = np.zeros((side, side, 3), np.uint8)
+    request = toy_request(
+        method, image=image, height=None, width=None, scale=2.5, num_inference_steps=3
+    )
+    for _ in generation.generate(request):
+        pass
+    foreseen = needed(request)[OUT.parent]
+    assert held[0] == foreseen - file_bytes(OUT, *request.size)
 
 
 def test_a_job_takes_what_was_foreseen_but_for_notes(monkeypatch):

@@ -117,7 +117,11 @@ def test_a_whole_request_survives_json(method):
 def test_a_request_fills_in_its_defaults_before_it_is_written():
     bare = Request(model="toy", prompt="a cat")
     written = bare.to_json()
-    assert {key for key, value in written.items() if value is None} == {"negative_prompt", "solver"}
+    assert {key for key, value in written.items() if value is None} == {
+        "negative_prompt",
+        "image",
+        "solver",
+    }
     again = Request.from_json(as_json(written))
     assert again.to_json() == written
     assert (again.size, again.schedule, again.method) == (bare.size, bare.schedule, bare.method)
@@ -125,7 +129,13 @@ def test_a_request_fills_in_its_defaults_before_it_is_written():
 
 def test_every_setting_of_a_request_that_changes_the_picture_is_written():
     names = {field.name for field in dataclasses.fields(Request)}
-    assert set(Request(model="toy").to_json()) == names - {"batch_size", "canvas", "workers", "ray"}
+    assert set(Request(model="toy").to_json()) == names - {
+        "scale",  # of the image, told as height and width
+        "batch_size",
+        "canvas",
+        "workers",
+        "ray",
+    }
 
 
 def test_the_version_that_wrote_settings_is_no_setting():

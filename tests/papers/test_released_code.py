@@ -31,7 +31,7 @@ def recorded_noise(record: Mapping[str, Tensor]) -> dict[str, Tensor]:
     stages = {
         f"stage-{key[1]}": record[key] for key in record if key.endswith("_noise") and key[0] == "s"
     }
-    return {"base": record["init_noise"], **stages}
+    return {"base": record["init_noise"], **stages} if "init_noise" in record else stages
 
 
 def recorded_views(record: Mapping[str, Tensor], pad: int):
@@ -59,11 +59,12 @@ def run(model, record, pad: int, method: DemoFusion, **settings):
     noise = replay.noise(recorded_noise(record))
     errors = {}
     for event in muralist.generate(request, noise=noise):
-        if isinstance(event, Ticked) and event.stage > 1:
+        if isinstance(event, Ticked) and f"s{event.stage}_noise" in record:
             key = f"s{event.stage}_step{event.step - 1:02d}_latents"
             errors[key] = error(in_release_units(event, model), record[key])
         if isinstance(event, StageDone):
-            key = f"s{event.stage}_final_latents" if event.stage > 1 else "phase1_latents"
+            held = f"s{event.stage}_noise" in record
+            key = f"s{event.stage}_final_latents" if held else "phase1_latents"
             errors[key] = error(event.result.latents, record[key])
     return errors
 
@@ -95,6 +96,21 @@ def test_demofusion_equals_the_release_with_its_padded_crop_ids(
 ):
     errors = run(tiny_sdxl, golden(name), pad, DemoFusion(crop_ids="padded"), **settings)
     assert len(errors) >= 8
+    assert max(errors.values()) < 1e-4, errors
+
+
+def test_demofusion_from_an_image_equals_the_release(tiny_sdxl, golden):
+    """Both stages start from a picture: the first from the image's latents at their own size."""
+    record = golden("demofusion_img2img_s2_fixsigma")
+    errors = run(
+        tiny_sdxl,
+        record,
+        PAD,
+        DemoFusion(crop_ids="padded", overhang=True),
+        image=record["phase1_latents"],
+        scale=2,
+    )
+    assert len(errors) == 2 * (6 + 1)
     assert max(errors.values()) < 1e-4, errors
 
 

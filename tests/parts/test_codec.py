@@ -11,7 +11,7 @@ import muralist
 from muralist import Pixelsmith, Request, tiles
 from muralist import decode as module
 from muralist.canvas import Size
-from muralist.codec import ModelCodec
+from muralist.codec import Latents, ModelCodec
 from muralist.models import Toy
 from muralist.sinks import spool
 from muralist.stage import through_pixels
@@ -32,7 +32,7 @@ def test_latents_survive_the_way_through_pixels_to_a_shade():
 
 def test_enlarging_through_pixels_is_lanczos_on_the_picture():
     codec, latents = ModelCodec(Toy()), normal(1, 3, 9, 14, dtype=torch.float32)
-    larger = through_pixels(latents, Size(18, 30), codec)
+    larger = through_pixels(Latents(codec, latents), Size(18, 30), codec)
     picture = Image.fromarray(codec.picture(latents))
     expected = picture.resize((30, 18), Image.Resampling.LANCZOS)
     assert np.array_equal(codec.picture(larger), np.asarray(expected))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from muralist import DemoFusion
 from muralist.canvas import Size
-from muralist.codec import ModelCodec
+from muralist.codec import Latents, ModelCodec
 from muralist.models import Toy
 from muralist.stage import bicubic, cascade, keep, match_statistics, progression
 from tests.laws.parts import normal, painted, toy_request
@@ -110,7 +110,8 @@ def test_cascades_by_example(size, growth, expected):
 
 def test_enlarging_is_bicubic():
     latents = normal(1, 3, 5, 7)
-    larger = bicubic(latents, Size(9, 20), ModelCodec(Toy()))
+    codec = ModelCodec(Toy())
+    larger = bicubic(Latents(codec, latents), Size(9, 20), codec)
     expected = torch.nn.functional.interpolate(
         latents, size=(9, 20), mode="bicubic", align_corners=False
     )
@@ -119,7 +120,7 @@ def test_enlarging_is_bicubic():
 
 def test_statistics_are_set_to_those_of_the_first_result():
     first, last = 3 * normal(1, 4, 8, 8) + 2, normal(1, 4, 16, 16, seed=1)
-    matched = match_statistics(last, first)
+    matched = match_statistics(last, Latents(ModelCodec(Toy()), first))
     assert matched.mean().item() == pytest.approx(first.mean().item(), abs=1e-12)
     assert matched.std().item() == pytest.approx(first.std().item(), abs=1e-12)
     together = torch.stack([matched.flatten(), last.flatten()])
@@ -128,7 +129,7 @@ def test_statistics_are_set_to_those_of_the_first_result():
 
 def test_what_is_kept_stays():
     latents = normal(1, 4, 8, 8)
-    assert keep(latents, normal(1, 4, 4, 4)) is latents
+    assert keep(latents, Latents(ModelCodec(Toy()), normal(1, 4, 4, 4))) is latents
 
 
 def test_every_stage_of_demofusion_has_the_statistics_of_the_first():

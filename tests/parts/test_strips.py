@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import muralist
 from muralist import Ticked
 from muralist.canvas import Size
+from muralist.codec import Latents
 from muralist.denoisers import Relay, Shuffled, Tiled
 from muralist.fuse import FirstOwner, mean
 from muralist.guides import Blur, Reference, Residual
@@ -217,7 +218,7 @@ def test_a_blur_is_a_convolution_that_keeps_mean_and_spread(size, sigma):
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_statistics_of_a_stage_are_those_of_the_first(size):
     x, first = 3 * normal(1, 3, *size) + 1, 0.5 * normal(1, 3, 4, 4, seed=1) - 2
-    made = match_statistics(x, first)
+    made = match_statistics(x, Latents(None, first))
     torch.testing.assert_close(made.mean(), first.mean())
     torch.testing.assert_close(made.std(), first.std())
     torch.testing.assert_close((made - made.mean()) / made.std(), (x - x.mean()) / x.std())
@@ -227,8 +228,10 @@ def test_statistics_of_a_stage_are_those_of_the_first(size):
 def test_enlarging_into_a_place_is_interpolation(size, tmp_path):
     x = normal(1, 3, 6, 7, dtype=torch.float32)
     expected = F.interpolate(x, size=tuple(size), mode="bicubic", align_corners=False)
-    on_disk = bicubic(copied(x, mapped(1, folder=tmp_path, dtype=x.dtype)), size, None)
-    assert torch.equal(bicubic(x, size, None), expected)
+    on_disk = bicubic(
+        Latents(None, copied(x, mapped(1, folder=tmp_path, dtype=x.dtype))), size, None
+    )
+    assert torch.equal(bicubic(Latents(None, x), size, None), expected)
     assert torch.equal(on_disk, expected)
     assert folder_of(on_disk) == tmp_path
 

@@ -25,7 +25,7 @@ def test_a_command_of_the_readme_is_understood(line):
 @pytest.mark.parametrize("code", [code for code in PYTHON if "cuda" not in code])
 def test_python_of_the_readme_runs(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    small = code.replace('"shapes"', '"toy"').replace("512", "32")
+    small = code.replace('"shapes"', '"toy"').replace("512", "32").replace("128", "16")
     exec(compile(small, "README.md", "exec"), {"muralist": __import__("muralist")})
     assert list(tmp_path.glob("*.png")), "every example leaves a picture"
 

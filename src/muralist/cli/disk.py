@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+from muralist.canvas import Size
 from muralist.cli.show import Folders, stage_file
 from muralist.models.blank import Blank
 from muralist.place import canvas_bytes, canvas_place
@@ -24,7 +25,7 @@ def needs(request: Request, out: Path, folders: Folders, job: Path) -> Iterator[
 
     What another run has left in the job's folder, or of stages, is there already.
     """
-    stages = list(request.method.stages(request.guided(Blank(request.card.native)), request.size))
+    stages = list(request.stages(request.guided(Blank(request.card.native))))
     size = request.size.times(request.card.factor)
     passing = max(_passing(request, stages, shown=bool(folders.stages or folders.explain)))
     canvases = canvas_bytes(request) if canvas_place(request) == "disk" else 0
@@ -36,14 +37,21 @@ def needs(request: Request, out: Path, folders: Folders, job: Path) -> Iterator[
 
 def _passing(request: Request, stages: list[Stage], shown: bool) -> Iterator[int]:
     """Pixels beside those of the picture: of one stage that is shown, or between two."""
+    factor = request.card.factor
     yield 0
+    if request.start is not None:  # whose pixels are in memory
+        yield _enlarging(request.start.times(factor), stages[0].size.times(factor))
     for before, after in pairwise(stages):
-        (height, width), larger = (each.size.times(request.card.factor) for each in (before, after))
+        pixels = before.size.times(factor)
         if shown:
-            yield spooled_bytes(height, width)
-        if after.begin is through_pixels:  # made larger along the rows, then along the columns
-            sizes = (height, width), (height, larger.width), larger
-            yield sum(spooled_bytes(*size) for size in sizes)
+            yield spooled_bytes(*pixels)
+        if after.begin is through_pixels:
+            yield spooled_bytes(*pixels) + _enlarging(pixels, after.size.times(factor))
+
+
+def _enlarging(pixels: Size, larger: Size) -> int:
+    """What is made larger along the rows, then along the columns."""
+    return spooled_bytes(pixels.height, larger.width) + spooled_bytes(*larger)
 
 
 def _canvases(request: Request, stages: list[Stage], job: Path) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 
-from muralist.cli.options import Files, Hands, Json, Look, Out, limits
+from muralist.cli.options import Files, Hands, Json, Look, Out, Scale, limits
 from muralist.errors import BadRequest, ModelNotFound, MuralistError, UnsupportedModel
 from muralist.version import __version__
 
@@ -80,6 +80,34 @@ def paint(
     if like is None and prompt is None:
         raise BadRequest('there is no prompt; give one, for example "a red circle"')
     painting.begin(request, out or painting.free(Path("picture.png")), hands, files, json)
+
+
+@app.command
+def upscale(
+    image: Annotated[Path, Parameter(help="JPEG, PNG, WebP, TIFF, GIF or AVIF file, of any size")],
+    prompt: Annotated[str, Parameter(help="what it shows; may be left out")] = "",
+    /,
+    *,
+    scale: Scale | None = None,
+    strength: Annotated[
+        float | None,
+        Parameter(help="above 0 to 1: how much is painted anew; as the method sets it if unset"),
+    ] = None,
+    out: Out | None = None,
+    look: Look = Look(),
+    hands: Hands = Hands(),
+    files: Files = Files(),
+    json: Json = False,
+) -> None:
+    """Enlarge a picture, painting the details that it lacks."""
+    from muralist.cli import painting, typed
+
+    asked = {**look.asked(), "image": image, "scale": scale}
+    if strength is not None:
+        asked["set"] = [*asked.get("set", []), f"strength={strength}"]
+    request = typed.request({}, prompt=prompt, **asked, **hands.limits())
+    target = out or painting.free(Path(f"{image.stem}-upscaled.png"))
+    painting.begin(request, target, hands, files, json)
 
 
 @app.command
@@ -159,6 +187,8 @@ def plan(
     method: Annotated[str | None, Parameter(help="as --method")] = None,
     /,
     *,
+    image: Annotated[Path | None, Parameter(help="a picture to enlarge")] = None,
+    scale: Scale | None = None,
     out: Out = Path("picture.png"),
     calibrate: Annotated[
         bool, Parameter(negative="", help="load the model and time a few calls of it")
@@ -174,7 +204,8 @@ def plan(
     from muralist.planning import plan
 
     named = {} if method is None else {"method": method}
-    request = typed.request({}, **{**look.asked(), **named}, **hands.limits())
+    asked = {**look.asked(), **named, "image": image, "scale": scale}
+    request = typed.request({}, **asked, **hands.limits())
     out = painting.target(out, request)
     dtype = painting.dtype_named(hands.dtype) or suited(painting.device_named(hands.device))
     cost = plan(request, out=out, dtype=dtype)

@@ -7,13 +7,20 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-__all__ = ["Files", "Hands", "Json", "Look", "Out", "limits"]
+__all__ = ["Files", "Hands", "Json", "Look", "Out", "Scale", "limits"]
 
 Out = Annotated[
     Path,
     Parameter(
         help="PNG, JPEG, WebP, TIFF (.tif) or Deep Zoom (.dzi) file, the last two of any size; a"
         " free name here if unset"
+    ),
+]
+Scale = Annotated[
+    float,
+    Parameter(
+        help="how many times the image's sides; as many as make four native sides, and twice at"
+        " least, if unset"
     ),
 ]
 Json = Annotated[bool, Parameter(negative="", help="one JSON object a line, for machines")]

@@ -10,7 +10,7 @@ from muralist.canvas import Size
 from muralist.denoisers import Patched, PatchPrompted, Shuffled, Tiled
 from muralist.methods.demofusion import DemoFusion
 from muralist.patches import Probe
-from muralist.query import Denoiser, Guided, Painter, Query
+from muralist.query import Denoiser, Guided, Query
 from muralist.settings import held, setting, validate
 from muralist.stage import Explanation, Stage
 from muralist.views import Strided
@@ -42,20 +42,45 @@ class AccDiffusion:
         validate(self)
 
     def stages(self, model: Guided, size: Size) -> Iterator[Stage]:
-        probe, scale = Probe(), self.window_guidance_scale
-        base = Tiled(Patched(model, probe), Strided(1))
-        told = self.demofusion.placed(model if scale is None else model.led(scale))
-        near = PatchPrompted(told, probe, self.c, self.prompts)
-        explains = chain([partial(_words, near)], repeat(partial(self._told, near, model.native)))
+        probe = Probe()
+        near, base = self.near(model, probe), Tiled(Patched(model, probe), Strided(1))
         stages = self.demofusion.composed(
             model.native, size, base, near, lambda k: self.far(model, k)
         )
-        for stage, explain in zip(stages, explains, strict=False):
-            yield replace(stage, explain=explain, notes=probe)
+        yield from self._explained(stages, near, model.native)
 
-    def far(self, model: Painter, k: int) -> Denoiser:
+    def enlarge(self, model: Guided, start: Size, size: Size) -> Iterator[Stage]:
+        """The whole of a first stage as large as native is listened to, and told everything.
+
+        Where the picture is larger there is no such stage: windows are told the whole prompt.
+        """
+        probe = Probe()
+        near, listening = self.near(model, probe), Patched(model, probe)
+        stages = self.demofusion.enlarged(
+            model.native,
+            start,
+            size,
+            lambda k: near.inner if k == 1 else near,
+            lambda k: self.far(listening if k == 1 else model, k),
+        )
+        yield from self._explained(stages, near, model.native)
+
+    def near(self, model: Guided, probe: Probe) -> PatchPrompted:
+        scale = self.window_guidance_scale
+        told = self.demofusion.placed(model if scale is None else model.led(scale))
+        return PatchPrompted(told, probe, self.c, self.prompts)
+
+    def far(self, model: Denoiser, k: int) -> Denoiser:
         subsamplings = Tiled(model, Strided(k))
         return Shuffled(subsamplings, k) if self.interaction else subsamplings
+
+    def _explained(
+        self, stages: Iterator[Stage], near: PatchPrompted, native: Size
+    ) -> Iterator[Stage]:
+        """The stages, with what was heard in the first and told in the others."""
+        explains = chain([partial(_words, near)], repeat(partial(self._told, near, native)))
+        for stage, explain in zip(stages, explains, strict=False):
+            yield replace(stage, explain=explain, notes=near.probe)
 
     def _told(self, near: PatchPrompted, native: Size, q: Query) -> Explanation:
         """The windows of the step, and what each is told."""

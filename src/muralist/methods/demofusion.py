@@ -1,7 +1,7 @@
 """Scale by scale, held to the last."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -11,7 +11,7 @@ from muralist.guides import Blur, Reference, Residual
 from muralist.query import Denoiser, Painter, Step
 from muralist.schedule import Cosine
 from muralist.settings import setting, validate
-from muralist.stage import Stage, match_statistics, progression
+from muralist.stage import Stage, match_statistics, progression, through_pixels
 from muralist.views import Grid, Strided
 
 __all__ = ["DemoFusion"]
@@ -48,7 +48,7 @@ class DemoFusion:
     )
     strength: float = setting(
         1.0,
-        "part of the steps that the stages after the first take, from the end",
+        "part of the steps that stages which start from a picture take, from the end",
         low=1e-3,
         high=1,
     )
@@ -59,6 +59,12 @@ class DemoFusion:
     def stages(self, model: Painter, size: Size) -> Iterator[Stage]:
         base, near = Tiled(model, Strided(1)), self.placed(model)
         yield from self.composed(model.native, size, base, near, lambda k: Tiled(model, Strided(k)))
+
+    def enlarge(self, model: Painter, start: Size, size: Size) -> Iterator[Stage]:
+        near = self.placed(model)
+        yield from self.enlarged(
+            model.native, start, size, lambda k: near, lambda k: Tiled(model, Strided(k))
+        )
 
     def composed(
         self,
@@ -71,14 +77,34 @@ class DemoFusion:
         """The stages, of denoisers for the first canvas, for windows, and for the whole at k-th."""
         first, *larger = progression(native, size)
         yield Stage(size=first, denoiser=lambda _: base)
-        windowed = Tiled(near, self.windows(native))
         for factor, each in enumerate(larger, start=2):
-            yield Stage(
-                size=each,
-                denoiser=partial(self.denoiser, windowed, far(factor), factor),
-                end=match_statistics,
-                strength=self.strength,
-            )
+            yield self.scale(native, each, near, far(factor), factor)
+
+    def enlarged(
+        self,
+        native: Size,
+        start: Size,
+        size: Size,
+        near: Callable[[int], Denoiser],
+        far: Callable[[int], Denoiser],
+    ) -> Iterator[Stage]:
+        """The stages from a picture, of denoisers for the k-th; none that is smaller than it."""
+        every = list(enumerate(progression(native, size), start=1))
+        first, *larger = [(k, each) for k, each in every if max(each) >= max(start)] or every[-1:]
+        k, each = first
+        yield replace(self.scale(native, each, near(k), far(k), k), begin=through_pixels)
+        for k, each in larger:
+            yield self.scale(native, each, near(k), far(k), k)
+
+    def scale(self, native: Size, size: Size, near: Denoiser, far: Denoiser, k: int) -> Stage:
+        """One stage that starts from what came before, k native sides long."""
+        windowed = Tiled(near, self.windows(native))
+        return Stage(
+            size=size,
+            denoiser=partial(self.denoiser, windowed, far, k),
+            end=match_statistics,
+            strength=self.strength,
+        )
 
     def windows(self, native: Size) -> Grid:
         return Grid.of(native, self.window, self.stride, self.jitter, self.overhang)

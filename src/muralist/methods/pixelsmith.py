@@ -51,8 +51,18 @@ class Pixelsmith:
         framed = Framed(model)
         yield Stage(size=first, denoiser=lambda _: Tiled(framed, Strided(1)))
         for each in larger:
-            denoiser = partial(self.denoiser, framed, model.native)
-            yield Stage(size=each, denoiser=denoiser, begin=through_pixels)
+            yield self.stage(framed, model.native, each)
+
+    def enlarge(self, model: Guided, start: Size, size: Size) -> Iterator[Stage]:
+        least = max(start, model.native, key=lambda each: each.area)
+        larger = [each for each in cascade(least, size, self.growth) if each.area > start.area]
+        for each in larger or [size]:
+            yield self.stage(Framed(model), model.native, each)
+
+    def stage(self, model: Denoiser, native: Size, size: Size) -> Stage:
+        """One that starts from the picture before, through pixels, and is held to it."""
+        denoiser = partial(self.denoiser, model, native)
+        return Stage(size=size, denoiser=denoiser, begin=through_pixels)
 
     def denoiser(self, model: Denoiser, native: Size, reference: Reference) -> Denoiser:
         """Patches whose phases are mixed with the reference's, and which follow it in part."""

@@ -46,12 +46,16 @@ class Card:
         Raises `BadRequest` where a side is not a positive multiple of the factor.
         """
         if min(height, width) < self.factor or height % self.factor or width % self.factor:
-            near = (max(round(side / self.factor), 1) * self.factor for side in (height, width))
+            near = self.nearest(height, width).times(self.factor)
             raise BadRequest(
                 f"a picture of {Size(height, width)} pixels is not possible; {self.name} paints"
-                f" positive multiples of {self.factor}, {Size(*near)} for example"
+                f" positive multiples of {self.factor}, {near} for example"
             )
         return Size(height // self.factor, width // self.factor)
+
+    def nearest(self, height: float, width: float) -> Size:
+        """The canvas nearest to that of a picture of that many pixels."""
+        return Size(*(max(round(side / self.factor), 1) for side in (height, width)))
 
 
 class Model(Painter, Protocol):
