@@ -105,7 +105,7 @@ def _call(request: Request, model: Model, rows: int, size: Size) -> Callable[[],
     x = torch.zeros(rows, request.card.channels, *size, device=model.device)
     query = Query(
         step=request.schedule.steps[0],
-        cond=model.encode(request.prompt, request.negative_prompt)[0],
+        cond=model.encode(request.told)[0],
         canvas=request.size,
         final=request.size,
         views=(View(0, 0, *size),) * rows,

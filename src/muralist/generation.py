@@ -280,17 +280,18 @@ def _noted(stage: Stage) -> Mapping[str, Tensor]:
 
 def _question(request: Request, model: Model, crew: Crew) -> Query:
     """What is the same at every step: the prompt, encoded once, and who answers."""
-    for prompt in (request.prompt, request.negative_prompt or ""):
-        if dropped := model.dropped(prompt):
-            warnings.warn(
-                f"the prompt is too long; left out: {dropped}", PromptTooLong, stacklevel=2
-            )
-    cond, negative = model.encode(request.prompt, request.negative_prompt)
+    for name, dropped in model.dropped(request.told).items():
+        text = name.replace("_", " ")
+        warnings.warn(f"the {text} is too long; left out: {dropped}", PromptTooLong, stacklevel=2)
+    cond, negative = model.encode(request.told)
+    if request.framing is not None:
+        ours, its = request.framing
+        cond, negative = replace(cond, framing=(ours,)), replace(negative, framing=(its,))
     return Query(
         step=request.schedule.steps[0],
         cond=cond,
         negative=negative,
-        text=model.text(request.prompt),
+        text=model.text(request.told),
         canvas=request.size,
         final=request.size,
         controls=request.controls,

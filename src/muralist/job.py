@@ -21,6 +21,7 @@ from torch import Tensor
 
 from muralist.errors import BadRequest
 from muralist.memory import Memory, apart, together
+from muralist.methods import method_from_json
 from muralist.request import Request
 from muralist.version import __version__
 
@@ -154,7 +155,7 @@ class Job:
                 " that one, or paint anew"
             )
         try:
-            Request.arguments(content["request"])
+            method_from_json(content["request"]["method"])
             whole = {"width", "height", "prompt"} <= set(content["request"])
         except (BadRequest, TypeError, LookupError, AttributeError) as error:
             raise BadRequest(f"{path} holds no request: {error}") from error

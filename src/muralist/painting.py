@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 import torch
 from torch import Tensor
 
+from muralist.conditioning import EMBEDS, TEXTS, Embeds, Images, Pair, images
 from muralist.errors import BadRequest
 from muralist.events import Event, Finished
 from muralist.generation import Noise, check_hands, generate, kept_by
@@ -27,11 +28,28 @@ from muralist.watching import Reader, StepEnd, bar, step_end
 
 __all__ = ["paint"]
 
+Texts: TypeAlias = str | list[str] | tuple[str, ...] | None
+
 
 class PaintSettings(TypedDict, total=False):
     """What `paint` takes beside a model and a prompt."""
 
-    negative_prompt: str | list[str] | tuple[str, ...] | None
+    prompt_2: Texts
+    negative_prompt: Texts
+    negative_prompt_2: Texts
+    clip_skip: int | None
+    prompt_embeds: Tensor | None
+    negative_prompt_embeds: Tensor | None
+    pooled_prompt_embeds: Tensor | None
+    negative_pooled_prompt_embeds: Tensor | None
+    original_size: Pair | None
+    crops_coords_top_left: Pair | None
+    target_size: Pair | None
+    negative_original_size: Pair | None
+    negative_crops_coords_top_left: Pair | None
+    negative_target_size: Pair | None
+    ip_adapter_image: Images | None
+    ip_adapter_image_embeds: Embeds | Tensor | None
     image: Given | Tensor | None
     scale: float | None
     strength: float | None
@@ -91,10 +109,11 @@ def paint(
     standard normal, of the first stage) and `noise(purpose, shape)` replace what the seed would
     draw. `job` is a folder from which the run is taken up when it is asked for again. `spool` is
     the folder for pixels beyond 512 MiB and for canvases on the disk, the system's for temporary
-    files if unset. `callback` gets every event as it happens; `callback_on_step_end` is called as
-    diffusers' pipelines do, with the pipeline (or the model that has none), the step, its timestep,
-    and the latents to look at. `progress` shows a bar, as a wrapped pipeline is set to. Further
-    settings, and what is unset, are `Request`'s.
+    files if unset. Other texts, and embeddings instead of them, may be one for each prompt as well:
+    a list of texts, or rows. `callback` gets every event as it happens; `callback_on_step_end` is
+    called as diffusers' pipelines do, with the pipeline (or the model that has none), the step, its
+    timestep, and the latents to look at. `progress` shows a bar, as a wrapped pipeline is set to.
+    Further settings, and what is unset, are `Request`'s.
 
     Raises `BadRequest` before anything is loaded when a setting is outside what is possible.
     """
@@ -109,27 +128,25 @@ def paint(
     job, spool = (asked.pop(name, None) for name in ("job", "spool"))
     several = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
     seed = _seed(asked.pop("seed", None), asked.pop("generator", None))
-    negative = asked.pop("negative_prompt", None)
-    negatives = negative if isinstance(negative, list | tuple) else [negative] * len(several)
-    starts = [None] * len(several) if latents is None else latents.split(1)
-    for name, given in (("negative prompts", negatives), ("rows of latents", starts)):
-        if len(given) != len(several):
-            raise BadRequest(f"there are {len(several)} prompts and {len(given)} {name}")
+    starts = _for_each(several, "latents", latents)
+    own = [name for name in (*TEXTS, *EMBEDS) if name in asked]
+    told = {name: _for_each(several, name, asked.pop(name)) for name in own}
     if job is not None and len(several) != 1:
         raise BadRequest(f"a job is one picture; there are {len(several)} prompts")
     method = asked.pop("method", None)
     method = method_named(method)() if isinstance(method, str) else method or DemoFusion()
     asked["method"] = _entered(method, asked.pop("strength", None))
     asked["image"] = origin(asked.pop("image", None))  # read once
+    asked["ip_adapter_image"] = images(asked.pop("ip_adapter_image", None))
     requests = [
         Request(
             model=model,
             prompt=each,
-            negative_prompt=without,
             seed=seed + number if number else seed,
+            **{name: given[number] for name, given in told.items()},
             **asked,
         )
-        for number, (each, without) in enumerate(zip(several, negatives, strict=True))
+        for number, each in enumerate(several)
     ]
     first = requests[0]
     given = noise is not None or latents is not None
@@ -143,6 +160,17 @@ def paint(
             for each, start in zip(requests, starts, strict=True)
         ]
     return pictures if isinstance(prompt, list | tuple) else pictures[0]
+
+
+def _for_each(several: Sequence[str], name: str, given: Any) -> Sequence[Any]:
+    """One for each of several prompts, or one row of a tensor; a text alone is for all of them."""
+    rows = given.split(1) if isinstance(given, Tensor) else given
+    if not isinstance(rows, list | tuple):
+        return [given] * len(several)
+    if len(rows) != len(several):
+        what = f"rows of {name}" if isinstance(given, Tensor) else f"{name.replace('_', ' ')}s"
+        raise BadRequest(f"there are {len(several)} prompts and {len(rows)} {what}")
+    return rows
 
 
 def _entered(method: Method, strength: float | None) -> Method:

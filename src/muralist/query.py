@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple, Protocol, TypeAlias
 
 import torch
@@ -16,6 +17,7 @@ __all__ = [
     "Control",
     "Denoiser",
     "Estimate",
+    "Framing",
     "Fusion",
     "Guide",
     "Guided",
@@ -62,18 +64,37 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Framing:
+    """What SDXL is told of sizes, in pixels, height first (Podell et al., 2023, sec. 2.2).
+
+    A size that is unset is the finished picture's; the crop is where the picture begins.
+    """
+
+    original_size: tuple[int, int] | None = None
+    crops_coords_top_left: tuple[int, int] = (0, 0)
+    target_size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Cond:
     """What to draw: one row per row of the batch, or a single row for all of them."""
 
     embeds: Tensor  # rows, tokens, width
     pooled: Tensor | None = None  # rows, width; None where the family has none
+    images: tuple[Tensor, ...] = ()  # of each IP-Adapter: rows, images, what its encoder says
+    framing: tuple[Framing, ...] = ()  # one per row; empty where sizes are told as they are
 
     def rows(self, count: int) -> "Cond":
         """`count` rows: a single row is repeated without copying."""
         if len(self.embeds) == count:
             return self
         pooled = None if self.pooled is None else self.pooled.expand(count, -1)
-        return Cond(self.embeds.expand(count, -1, -1), pooled)
+        images = tuple(each.expand(count, *each.shape[1:]) for each in self.images)
+        return Cond(self.embeds.expand(count, -1, -1), pooled, images, self.framing * count)
+
+    def saying(self, other: "Cond") -> "Cond":
+        """The same images and sizes, with `other`'s words."""
+        return replace(self, embeds=other.embeds, pooled=other.pooled)
 
     def then(self, other: "Cond") -> "Cond":
         """These rows, followed by `other`'s."""
@@ -83,8 +104,13 @@ class Cond:
     def stacked(conds: Sequence["Cond"]) -> "Cond":
         """The rows of all of them, one after another."""
         pooled = [cond.pooled for cond in conds if cond.pooled is not None]
-        embeds = torch.cat([cond.embeds for cond in conds])
-        return Cond(embeds, torch.cat(pooled) if len(pooled) == len(conds) else None)
+        images = zip(*(cond.images for cond in conds), strict=True)
+        return Cond(
+            torch.cat([cond.embeds for cond in conds]),
+            torch.cat(pooled) if len(pooled) == len(conds) else None,
+            tuple(map(torch.cat, images)),
+            tuple(chain.from_iterable(cond.framing for cond in conds)),
+        )
 
 
 class Token(NamedTuple):
@@ -99,7 +125,8 @@ class Text:
     """A prompt that can be said in part.
 
     Token i conditions at position i + 1, behind the one that begins every text; those that begin,
-    end and fill are not listed. `say` encodes any text, each text once.
+    end and fill are not listed. `say` encodes any text, each text once: its words alone, without
+    images and sizes.
     """
 
     tokens: tuple[Token, ...]

@@ -17,6 +17,7 @@ from muralist.guides import Reference
 from muralist.held import Held
 from muralist.models.base import Card
 from muralist.models.blank import NO_TEXT
+from muralist.models.prompt import Prompt
 from muralist.query import Cond, Denoiser, Estimate, Guided, Part, Query
 from muralist.request import Request
 from muralist.stage import Before, Codec, Stage
@@ -168,17 +169,17 @@ class _Silent:
     def __call__(self, x: Tensor, q: Query) -> Estimate:
         return _still(x, q)
 
-    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
+    def encode(self, prompt: Prompt) -> tuple[Cond, Cond]:
         return NO_TEXT, NO_TEXT
 
-    def text(self, prompt: str) -> None:
+    def text(self, prompt: Prompt) -> None:
         return None
 
     def rest(self) -> None:
         pass
 
-    def dropped(self, prompt: str) -> str:
-        return ""
+    def dropped(self, prompt: Prompt) -> dict[str, str]:
+        return {}
 
     def decode(self, latents: Tensor) -> Tensor:
         raise AssertionError("a rehearsal ends before the picture is decoded")

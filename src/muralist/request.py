@@ -1,7 +1,7 @@
 """What is asked for, checked before anything is loaded."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal
@@ -10,6 +10,18 @@ import torch
 from torch import Tensor
 
 from muralist.canvas import Size
+from muralist.conditioning import (
+    EMBEDS,
+    SIZES,
+    TEXTS,
+    Embeds,
+    Images,
+    Pair,
+    check_told,
+    framings,
+    images,
+    noted,
+)
 from muralist.controls import check_images, controls, images_from_json, photos
 from muralist.denoisers import CFG, Guider, Told
 from muralist.errors import BadRequest
@@ -17,8 +29,9 @@ from muralist.guides import Reference
 from muralist.methods import DemoFusion, method_from_json, method_to_json
 from muralist.models import Card, Checkpoint, Model, card
 from muralist.models.blank import Blank
+from muralist.models.prompt import Prompt
 from muralist.photo import Given, Photo, digest, photo
-from muralist.query import Control, Guided, Painter
+from muralist.query import Control, Framing, Guided, Painter
 from muralist.schedule import Schedule, SolverName, schedule
 from muralist.settings import setting, validate
 from muralist.stage import Method, Stage
@@ -26,8 +39,9 @@ from muralist.target import LARGEST, check_ratio, enlarged_size, painted_size
 
 __all__ = ["LONGEST_PROMPT", "Request", "origin"]
 
-# Characters: pictures carry two prompts, at worst twelve bytes a character, in EXIF's 64 KiB.
+# Characters: at worst twelve bytes each, and two such prompts fit into what pictures carry.
 LONGEST_PROMPT = 2_500
+_CARRIED = 64_000  # bytes of settings, in EXIF's 64 KiB
 
 
 def origin(image: Given | Tensor | None) -> Photo | Tensor | None:
@@ -54,6 +68,10 @@ class Request:
     picture's ratio and any size, read when the request is made; how strongly
     (`controlnet_conditioning_scale`), and from which fraction of the steps to which they hold
     (`control_guidance_start`, `control_guidance_end`) are a number for all or one for each.
+    Texts, embeddings instead of them (`1 tokens width`, pooled `1 width`), sizes (height, width and
+    top, left, in pixels) and images for IP-Adapters are diffusers' arguments of the same names, and
+    mean the same; sizes and `_2` are SDXL's. Images are files, images of PIL's or arrays `H W 3`
+    (uint8): one, or one or a list for each adapter.
 
     Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel` when made with anything that cannot
     be painted; no weights are read for that.
@@ -63,7 +81,22 @@ class Request:
     prompt: str = setting("", "what to paint")
     image: Given | Tensor | None = None
     scale: float | None = setting(None, "how many times the image's sides", low=1)
+    prompt_2: str | None = setting(None, "the same, for SDXL's second text encoder")
     negative_prompt: str | None = setting(None, "what to lead away from")
+    negative_prompt_2: str | None = setting(None, "the same, for SDXL's second text encoder")
+    clip_skip: int | None = setting(None, "last layers of the text encoders left out", low=0)
+    prompt_embeds: Tensor | None = None
+    negative_prompt_embeds: Tensor | None = None
+    pooled_prompt_embeds: Tensor | None = None
+    negative_pooled_prompt_embeds: Tensor | None = None
+    original_size: Pair | None = None
+    crops_coords_top_left: Pair | None = None
+    target_size: Pair | None = None
+    negative_original_size: Pair | None = None
+    negative_crops_coords_top_left: Pair | None = None
+    negative_target_size: Pair | None = None
+    ip_adapter_image: Images | None = None
+    ip_adapter_image_embeds: Embeds | Tensor | None = None
     height: int | None = setting(None, "pixels", low=1, high=LARGEST)
     width: int | None = setting(None, "pixels", low=1, high=LARGEST)
     method: Method = field(default_factory=DemoFusion)
@@ -97,11 +130,12 @@ class Request:
     control_guidance_end: float | Sequence[float] = 1.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "ip_adapter_image", images(self.ip_adapter_image))  # read once
         validate(self)
         # read once, however often a request is made of another
         object.__setattr__(self, "image", origin(self.image))
         object.__setattr__(self, "control_image", photos(self.control_image))
-        for name in ("prompt", "negative_prompt"):
+        for name in ("prompt", *TEXTS):
             if len(getattr(self, name) or "") > LONGEST_PROMPT:
                 raise BadRequest(f"{name} is longer than {LONGEST_PROMPT} characters")
         if isinstance(self.method, type) or not hasattr(self.method, "stages"):
@@ -122,8 +156,15 @@ class Request:
         self._check_image()
         check_images(self._control_images, self.card, self.size.times(self.card.factor))
         _ = self.controls  # raises
+        _ = self.framing  # raises where sizes are none
+        check_told(self.told, self._sizes, self.card, self._scale > 1)
         self._check_stages()
-        json.dumps(self.to_json())  # what the finished picture will carry
+        carried = len(json.dumps(self.to_json()))
+        if carried > _CARRIED:
+            raise BadRequest(
+                f"the settings are {carried} bytes of JSON, and pictures carry {_CARRIED}; shorter"
+                " texts and names of files are needed"
+            )
 
     def _check_image(self) -> None:
         image, method = self.origin, self.method
@@ -216,6 +257,31 @@ class Request:
     def schedule(self) -> Schedule:
         return schedule(self.card.scheduler, self._steps, self.solver)
 
+    @cached_property
+    def shown(self) -> tuple[tuple[Photo, ...], ...]:
+        """The images for each IP-Adapter."""
+        return images(self.ip_adapter_image)
+
+    @cached_property
+    def told(self) -> Prompt:
+        """What the model is told in words, or in embeddings, and in images."""
+        words = {name: getattr(self, name) for name in ("prompt", *TEXTS, "clip_skip", *EMBEDS)}
+        return Prompt(
+            **words,
+            ip_adapter_image=tuple(tuple(each.pixels for each in some) for some in self.shown),
+            ip_adapter_image_embeds=_listed(self.ip_adapter_image_embeds),
+        )
+
+    @cached_property
+    def framing(self) -> tuple[Framing, Framing] | None:
+        """What is said of sizes, for the prompt and for the negative one; as they are if None."""
+        return framings(self._sizes)
+
+    @property
+    def _sizes(self) -> dict[str, Pair]:
+        sizes = {name: getattr(self, name) for name in SIZES}
+        return {name: pair for name, pair in sizes.items() if pair is not None}
+
     @property
     def _steps(self) -> int:
         return self.num_inference_steps or self.card.num_inference_steps
@@ -237,8 +303,11 @@ class Request:
         size, factor = self.size, self.card.factor
         return {
             "model": self.card.checkpoint.to_json(),
-            "prompt": self.prompt,
-            "negative_prompt": self.negative_prompt,
+            **{name: getattr(self, name) for name in ("prompt", *TEXTS, "clip_skip")},
+            **{name: _maybe(noted, getattr(self, name)) for name in EMBEDS},
+            **{name: _maybe(list, getattr(self, name)) for name in SIZES},
+            "ip_adapter_image": [[each.to_json() for each in some] for some in self.shown] or None,
+            "ip_adapter_image_embeds": [*map(noted, self.told.ip_adapter_image_embeds)] or None,
             "image": _told(self.origin),
             "height": size.height * factor,
             "width": size.width * factor,
@@ -268,6 +337,10 @@ class Request:
             raise BadRequest("these are no settings of a picture")
         if given.get("noise"):
             raise BadRequest("the picture was painted from noise that its settings do not hold")
+        if any(given.get(name) for name in (*EMBEDS, "ip_adapter_image_embeds")):
+            raise BadRequest(
+                "the picture was painted from embeddings that its settings do not hold"
+            )
         arguments = {name: given[name] for name in known}
         arguments["method"] = method_from_json(given["method"])
         arguments["control_image"] = images_from_json(given.get("control_image"))
@@ -276,6 +349,14 @@ class Request:
         if isinstance(given.get("guidance_interval"), list):
             arguments["guidance_interval"] = tuple(given["guidance_interval"])
         return arguments
+
+
+def _maybe(made: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else made(value)
+
+
+def _listed(embeds: Embeds | Tensor | None) -> tuple[Tensor, ...]:
+    return (embeds,) if isinstance(embeds, Tensor) else tuple(embeds or ())
 
 
 def _pixels(image: Photo | Tensor, card: Card) -> Size:

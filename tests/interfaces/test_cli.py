@@ -469,6 +469,56 @@ def test_another_picture_does_not_take_a_job_up(run):
     assert code == 2 and "sea.png.job holds another picture (other prompt)" in err
 
 
+SHAPES = ("--model", "shapes", "--size", "128x128", "--steps", "1")
+
+
+def test_what_sdxl_is_told_is_typed_and_kept(run):
+    told = ("--prompt-2", "a star", "--negative-prompt", "a ring", "--negative-prompt-2", "a cat")
+    sizes = ("--original-size", "640x480", "--target-size", "320x200", "--crop", "64,8")
+    told += ("--clip-skip", "1")
+    code, _, err = run("paint", "a sea", *SHAPES, *told, *sizes, "--out", "a.png")
+    assert code == 0, err
+    expected = {
+        "prompt_2": "a star",
+        "negative_prompt_2": "a cat",
+        "clip_skip": 1,
+        "original_size": [480, 640],
+        "target_size": [200, 320],
+        "crops_coords_top_left": [8, 64],
+    }
+    settings = read_settings("a.png")
+    assert {name: settings[name] for name in expected} == expected
+    assert run("paint", "--like", "a.png", "--crop", "0,0", "--out", "b.png")[0] == 0
+    again = read_settings("b.png")
+    assert again == {**settings, "crops_coords_top_left": [0, 0]}
+    assert pixels_of("a.png") != pixels_of("b.png")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            ("--prompt-2", "a cat"),
+            "prompt_2 is for Stable Diffusion XL, and toy is none of its kind",
+        ),
+        (("--original-size", "640"), "original_size is '640'; WIDTHxHEIGHT in pixels is needed"),
+        (("--target-size", "axb"), "target_size is 'axb'; WIDTHxHEIGHT in pixels is needed"),
+        (("--crop", "64x0"), "crop is '64x0'; LEFT,TOP in pixels is needed, 64,0 for example"),
+        (("--ip-adapter-image", "no.png"), "no.png is no file, not an image"),
+    ],
+)
+def test_what_the_model_cannot_be_told_is_refused(run, given, message):
+    code, _, err = run("paint", "a sea", *TOY, *given, "--out", "a.png")
+    assert code == 2 and message in err and err.count("\n") == 1
+    assert not list(Path.cwd().iterdir())
+
+
+def test_an_image_for_no_adapter_is_refused(run):
+    Image.new("RGB", (8, 8)).save("cat.png")
+    code, _, err = run("paint", "a sea", *SHAPES, "--ip-adapter-image", "cat.png", "--out", "a.png")
+    assert code == 2 and "images for IP-Adapters, and shapes has none; load one" in err
+
+
 def _interruptible() -> None:
     """Jobs that a shell starts in the background ignore Ctrl-C, and so would their children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -56,6 +56,22 @@ def test_outputs_are_those_of_diffusers(pipe):
     assert np.array_equal(tensor.permute(0, 2, 3, 1).numpy(), array)
 
 
+def test_texts_and_embeddings_are_one_for_each_prompt(pipe):
+    width = pipe.unet.config.cross_attention_dim
+    words = {"prompt_embeds": torch.randn(2, 77, width, generator=torch.Generator().manual_seed(0))}
+    if hasattr(pipe, "text_encoder_2"):
+        words["pooled_prompt_embeds"] = torch.ones(2, 32)
+    asked = {"height": 64, "width": 64, "seed": 1, **SMALL, "output_type": "latent"}
+    four = pipe(num_images_per_prompt=2, **words, **asked).images
+    assert len(four) == 4
+    second = {name: rows[1:] for name, rows in words.items()}
+    (third,) = pipe(**second, **{**asked, "seed": 3}).images
+    assert torch.equal(four[2], third)  # seeds count up
+    both = pipe(["a", "b"], negative_prompt=["c", "d"], **asked).images
+    (alone,) = pipe("b", negative_prompt="d", **{**asked, "seed": 2}).images
+    assert torch.equal(both[1], alone)
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [

@@ -34,6 +34,7 @@ from muralist.events import Event
 from muralist.fuse import FirstOwner, Gaussian, mean
 from muralist.guides import Blur, Checkerboard, PhaseMix, Reference, Residual
 from muralist.models import Toy
+from muralist.models.prompt import Prompt
 from muralist.patches import Probe
 from muralist.query import Cond, Denoiser, Estimate, Fusion, Guide, Query, Step, Text
 from muralist.request import Request
@@ -208,7 +209,7 @@ class Watched:
     amend: Amend = same
     rows: list[int] = field(default_factory=list)  # of each call of the network
     asked: list[Query] = field(default_factory=list)  # the same calls
-    encoded: list[tuple[str, str | None]] = field(default_factory=list)
+    encoded: list[Prompt] = field(default_factory=list)
     decoded: list[Size] = field(default_factory=list)
 
     @property
@@ -232,9 +233,9 @@ class Watched:
         self.asked.append(q)
         return self.amend(self.inner(x, q), q)
 
-    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
-        self.encoded.append((prompt, negative_prompt))
-        return self.inner.encode(prompt, negative_prompt)
+    def encode(self, prompt: Prompt) -> tuple[Cond, Cond]:
+        self.encoded.append(prompt)
+        return self.inner.encode(prompt)
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
         return self.inner.encode_pixels(pixels)
@@ -242,7 +243,7 @@ class Watched:
     def upcast(self) -> AbstractContextManager[None]:
         return self.inner.upcast()
 
-    def text(self, prompt: str) -> Text | None:
+    def text(self, prompt: Prompt) -> Text | None:
         return self.inner.text(prompt)
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -252,7 +253,7 @@ class Watched:
     def rest(self) -> None:
         self.inner.rest()
 
-    def dropped(self, prompt: str) -> str:
+    def dropped(self, prompt: Prompt) -> dict[str, str]:
         return self.inner.dropped(prompt)
 
 

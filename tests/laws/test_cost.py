@@ -128,7 +128,7 @@ def test_sides_of_a_blend_without_weight_are_not_asked():
 def test_prompts_are_encoded_once(method):
     watched = Watched(TOY)
     painted(toy_request(method, model=watched, prompt="a cat", negative_prompt="a dog"))
-    assert watched.encoded == [("a cat", "a dog")]
+    assert [(each.prompt, each.negative_prompt) for each in watched.encoded] == [("a cat", "a dog")]
 
 
 def test_stages_that_nobody_looks_at_are_not_decoded():

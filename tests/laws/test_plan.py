@@ -26,6 +26,7 @@ from muralist.held import Held
 from muralist.job import Job
 from muralist.models import Model, Toy, suited
 from muralist.models.blank import Call
+from muralist.models.prompt import Prompt
 from muralist.models.weightless import weightless
 from muralist.place import canvas_bytes
 from muralist.planning import plan, work
@@ -171,7 +172,7 @@ NATIVE = Toy().native
 
 
 def asked(model: Any, rows: int) -> None:
-    cond, _ = model.encode("a red circle", None)
+    cond, _ = model.encode(Prompt(prompt="a red circle"))
     size, card = model.native, model.card
     steps = muralist.Request(model=model).schedule.steps
     views = (View(0, 0, *size),) * rows

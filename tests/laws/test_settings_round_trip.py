@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import muralist
 from muralist import BadRequest, Request
+from muralist.conditioning import EMBEDS, SIZES, TEXTS
 from muralist.methods import method_from_json, method_named, method_to_json
 from muralist.models import Toy
 from muralist.settings import Setting, from_json, parsed, settings_of, to_json
@@ -120,9 +121,12 @@ def test_a_request_fills_in_its_defaults_before_it_is_written():
     bare = Request(model="toy", prompt="a cat")
     written = bare.to_json()
     assert {key for key, value in written.items() if value is None} == {
-        "negative_prompt",
         "image",
         "solver",
+        "clip_skip",
+        "ip_adapter_image",
+        "ip_adapter_image_embeds",
+        *(*TEXTS, *EMBEDS, *SIZES),
     }
     again = Request.from_json(as_json(written))
     assert again.to_json() == written

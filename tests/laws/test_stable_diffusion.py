@@ -144,7 +144,7 @@ def test_the_probe_hears_what_upcast_attention_computes(tiny_sd, dtype):
     model, probe, kept = muralist.wrap(pipe), Probe(), []
     x, size = normal(1, 4, 24, 24, dtype=torch.float32), Size(24, 24)
     q = query(size, asked(pipe, METHODS["AccDiffusion"]).schedule.steps[0])
-    q = replace(q, cond=model.encode("a red cat and a corgi", None)[0])
+    q = replace(q, cond=model.encode(Prompt(prompt="a red cat and a corgi"))[0])
     layers = [layer for name, layer in pipe.unet.named_modules() if name.endswith("attn2")]
     heard = [layer for layer in layers if layer is not layers[-1]]  # the middle comes last
     assert all(layer.upcast_attention for layer in layers)

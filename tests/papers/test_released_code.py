@@ -13,6 +13,7 @@ from torch import Tensor
 import muralist
 from muralist import DemoFusion, MultiDiffusion, Request, StageDone, Ticked
 from muralist.canvas import View
+from muralist.models.prompt import Prompt
 from muralist.query import Cond, Query
 from tests import replay
 
@@ -160,7 +161,7 @@ def test_the_crop_ids_of_the_release_make_a_difference(tiny_sdxl, golden):
 
 def test_encoded_prompts_equal_the_recorded_ones(tiny_sdxl, golden):
     record = golden("demofusion_s2_fixsigma")
-    cond, negative = tiny_sdxl.encode(PROMPT, NEGATIVE)
+    cond, negative = tiny_sdxl.encode(Prompt(prompt=PROMPT, negative_prompt=NEGATIVE))
     for ours, name in (
         (cond.embeds, "prompt_embeds"),
         (cond.pooled, "pooled"),
@@ -193,7 +194,9 @@ def test_multidiffusion_equals_the_release_at_every_step(tiny_sd, golden):
 
 def test_recorded_prompt_of_multidiffusion_is_encoded_alike(tiny_sd, golden):
     negative, cond = golden("multidiffusion_pano_small2d")["text_embeds"].split(1)
-    ours, ours_negative = tiny_sd.encode("a photo of the dolomites", "bad")
+    ours, ours_negative = tiny_sd.encode(
+        Prompt(prompt="a photo of the dolomites", negative_prompt="bad")
+    )
     assert isinstance(ours, Cond)
     torch.testing.assert_close(ours.embeds.cpu(), cond, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(ours_negative.embeds.cpu(), negative, atol=1e-5, rtol=1e-5)

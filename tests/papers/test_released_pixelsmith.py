@@ -19,6 +19,7 @@ from muralist import Pixelsmith, Request, Ticked
 from muralist.canvas import Size, View
 from muralist.denoisers import Tiled
 from muralist.guides import Checkerboard, phase
+from muralist.models.prompt import Prompt
 from muralist.query import Cond, Estimate, Query
 from muralist.stage import Stage
 from muralist.views import RandomCover, Strided
@@ -59,7 +60,7 @@ class Recorded:
         told = [view if self.true_ids else view._replace(top=view.left) for view in q.views]
         return self.inner(x, replace(q, views=tuple(told)))
 
-    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
+    def encode(self, prompt: Prompt) -> tuple[Cond, Cond]:
         of = self.record
         return (
             Cond(of["prompt_embeds"], of["pooled_prompt_embeds"]),

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 import muralist
 from muralist import BadRequest, Checkpoint, ModelNotFound, Request, UnsupportedModel
 from muralist.models import IPAdapter, Lora, card
+from muralist.models.prompt import Prompt
 from muralist.models.weightless import weightless
 from tests.checkpoints import DATA, controlnet, folder, ip_adapter, lora, saved, vae, weights
 from tests.laws.parts import distance
@@ -130,9 +131,9 @@ def test_a_loaded_model_travels_with_what_was_added(made, plain, tmp_path):
     loaded = made(lora=(lora(tmp_path / "lora.safetensors", plain.pipe), 0.5))
     there = pickle.loads(pickle.dumps(loaded))
     assert there.card == loaded.card
-    one, other = (model.encode("a cat", None)[0].embeds for model in (loaded, there))
+    one, other = (model.encode(Prompt(prompt="a cat"))[0].embeds for model in (loaded, there))
     assert torch.equal(one, other)
-    assert not torch.equal(one, plain.encode("a cat", None)[0].embeds)
+    assert not torch.equal(one, plain.encode(Prompt(prompt="a cat"))[0].embeds)
 
 
 def test_settings_of_a_picture_name_all_that_was_loaded(plain, base, tmp_path):

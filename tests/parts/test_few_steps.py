@@ -9,6 +9,7 @@ from diffusers import LCMScheduler, StableDiffusionPipeline, UNet2DConditionMode
 import muralist
 from muralist import BadRequest, MultiDiffusion, Pixelsmith, Request
 from muralist.models import card
+from muralist.models.prompt import Prompt
 from muralist.query import Estimate
 from muralist.schedule import schedule
 from tests.laws.parts import METHODS, SCHEDULER, Watched, distance, painted, query, toy_request
@@ -74,7 +75,9 @@ def test_scales_up_to_1_ask_about_the_prompt_alone(tiny_sd, scale):
     )
     painted(request)
     assert watched.rows == [1]
-    assert torch.equal(watched.asked[0].cond.embeds, tiny_sd.encode("a red cat", None)[0].embeds)
+    assert torch.equal(
+        watched.asked[0].cond.embeds, tiny_sd.encode(Prompt(prompt="a red cat"))[0].embeds
+    )
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +125,7 @@ def test_a_distilled_network_is_told_the_scale_as_by_diffusers(distilled, scale)
 def test_scales_make_other_pictures_of_a_distilled_network(distilled):
     model = muralist.wrap(distilled)
     x, q = torch.ones(1, 4, 8, 8), query(model.native, schedule(model.card.scheduler, 4).steps[0])
-    q = replace(q, cond=model.encode("a red cat", None)[0])
+    q = replace(q, cond=model.encode(Prompt(prompt="a red cat"))[0])
     with torch.no_grad():
         low, high = (model(x, replace(q, told=scale)).x0 for scale in (1.0, 8.0))
     assert distance(low, high) > 1e-3

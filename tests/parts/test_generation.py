@@ -21,6 +21,7 @@ from muralist import (
 )
 from muralist.canvas import Size
 from muralist.models import Toy
+from muralist.models.prompt import Prompt
 from muralist.stage import progression
 from tests.laws.parts import (
     METHODS,
@@ -330,11 +331,11 @@ def test_a_prompt_that_fits_is_passed_over_in_silence(tiny_sdxl):
 def test_the_words_left_out_make_no_difference(tiny_sdxl):
     """77 tokens with start and end: what is told as dropped is what was dropped."""
     prompt = "a red cat on the lawn, " * 20
-    dropped = tiny_sdxl.dropped(prompt)
-    assert dropped
+    dropped = tiny_sdxl.dropped(Prompt(prompt=prompt))
+    assert dropped.keys() == {"prompt"} and dropped["prompt"]
     for word in ("dog", "house"):
-        longer, _ = tiny_sdxl.encode(prompt + word, None)
-        given, _ = tiny_sdxl.encode(prompt, None)
+        longer, _ = tiny_sdxl.encode(Prompt(prompt=prompt + word))
+        given, _ = tiny_sdxl.encode(Prompt(prompt=prompt))
         assert torch.equal(longer.embeds, given.embeds)
-    assert tiny_sdxl.dropped("a red cat") == ""
-    assert tiny_sdxl.dropped("") == ""
+    assert tiny_sdxl.dropped(Prompt(prompt="a red cat")) == {}
+    assert tiny_sdxl.dropped(Prompt(prompt="")) == {}

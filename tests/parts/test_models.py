@@ -12,6 +12,7 @@ import muralist
 from muralist import BadRequest, DemoFusion, ModelNotFound, MultiDiffusion, UnsupportedModel
 from muralist.canvas import Size, View
 from muralist.models import ALIASES, Card, Toy, card
+from muralist.models.prompt import Prompt
 from muralist.models.sdxl import size_and_crop_ids
 from muralist.query import Cond
 from tests.laws.parts import distance, normal, painted, query, toy_request
@@ -192,7 +193,7 @@ def test_a_wrapped_pipeline_keeps_the_scheduler_it_was_given(tiny_sdxl):
 def test_what_is_done_to_a_wrapped_pipeline_is_painted_with(tiny_sd):
     """A LoRA loaded afterwards, for example: nothing is copied."""
     wrapped, x = muralist.wrap(tiny_sd.pipe), normal(1, 4, 16, 16, dtype=torch.float32)
-    cond, _ = wrapped.encode("a cat", None)
+    cond, _ = wrapped.encode(Prompt(prompt="a cat"))
     q = replace(query(Size(16, 16)), cond=cond)
     weight = tiny_sd.pipe.unet.conv_out.weight.data
     before = wrapped(x, q).x0
@@ -295,14 +296,14 @@ def test_multidiffusion_tells_where_windows_lie_or_that_each_is_a_whole(tiny_sdx
 
 def test_networks_are_asked_in_their_own_dtype_and_answer_in_ours(tiny_sd):
     x = normal(2, 4, 16, 16)  # float64
-    cond, _ = tiny_sd.encode("a cat", None)
+    cond, _ = tiny_sd.encode(Prompt(prompt="a cat"))
     answer = tiny_sd(x, replace(query(Size(16, 16)), cond=cond))
     assert answer.x is x
     assert answer.x0.dtype == torch.float64
 
 
 def test_a_single_prompt_serves_all_rows(tiny_sdxl):
-    cond, _ = tiny_sdxl.encode("a cat", None)
+    cond, _ = tiny_sdxl.encode(Prompt(prompt="a cat"))
     rows = cond.rows(3)
     assert rows.embeds.shape[0] == rows.pooled.shape[0] == 3
     assert rows.embeds.untyped_storage().data_ptr() == cond.embeds.untyped_storage().data_ptr()
@@ -318,8 +319,8 @@ def test_rows_follow_one_another():
 
 
 def test_a_negative_prompt_changes_what_guidance_leads_away_from(tiny_sdxl):
-    cond, without = tiny_sdxl.encode("a cat", None)
-    same, blurry = tiny_sdxl.encode("a cat", "blurry")
+    cond, without = tiny_sdxl.encode(Prompt(prompt="a cat"))
+    same, blurry = tiny_sdxl.encode(Prompt(prompt="a cat", negative_prompt="blurry"))
     assert torch.equal(cond.embeds, same.embeds)
     assert not torch.equal(without.embeds, blurry.embeds)
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from muralist.canvas import Size, View
 from muralist.models.architectures import ARCHITECTURES
+from muralist.models.prompt import Prompt
 from muralist.patches import Probe
 from muralist.patches.probe import _layers
 from tests.laws.parts import normal, query, steps
@@ -38,7 +39,7 @@ class Keeping(AttnProcessor):
 
 
 def asked(model, size: Size):
-    cond, negative = model.encode("a red cat and a corgi", None)
+    cond, negative = model.encode(Prompt(prompt="a red cat and a corgi"))
     views = (View(0, 0, *size),)
     return query(size, steps()[1], cond=cond, negative=negative, views=views)
 

@@ -10,6 +10,7 @@ from muralist import AccDiffusion, StageDone
 from muralist.canvas import Size, View
 from muralist.denoisers import PatchPrompted
 from muralist.denoisers.prompted import masks, seen, words
+from muralist.models.prompt import Prompt
 from muralist.patches import Probe
 from muralist.query import Cond, Estimate, Text, Token
 from tests.laws.parts import events, network, normal, query, toy_request
@@ -40,14 +41,14 @@ def test_punctuation_at_the_start_is_a_word():
 
 
 def test_the_tokens_of_a_real_tokenizer(tiny_sdxl):
-    told = tiny_sdxl.text("a red cat and a corgi on the lawn, old house")
+    told = tiny_sdxl.text(Prompt(prompt="a red cat and a corgi on the lawn, old house"))
     assert [word.text for word in words(told)] == [
         *("a", "red", "cat", "and", "a", "corgi", "on", "the", "lawn,", "old", "house")
     ]
 
 
 def test_a_prompt_is_encoded_once(tiny_sdxl, monkeypatch):
-    told = tiny_sdxl.text("a red cat")
+    told = tiny_sdxl.text(Prompt(prompt="a red cat"))
     asked = []
     encode = tiny_sdxl.pipe.encode_prompt
     monkeypatch.setattr(

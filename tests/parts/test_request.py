@@ -20,6 +20,10 @@ def nothing_is_loaded(monkeypatch):
     monkeypatch.setattr("muralist.generation.load", refuse)
 
 
+WORDS, POOLED = torch.zeros(1, 77, 2048), torch.zeros(1, 1280)
+EMBEDS = {"prompt": "", "prompt_embeds": WORDS, "pooled_prompt_embeds": POOLED}
+NEGATIVE_EMBEDS = {"negative_prompt_embeds": WORDS, "negative_pooled_prompt_embeds": POOLED}
+
 BAD = [
     ({"height": 1001}, "of 1001x1001 pixels .* sdxl paints positive multiples of 8, 1000x1000 for"),
     ({"width": 7}, "of 7x7 pixels is not possible; .* of 8, 8x8 for example"),
@@ -35,6 +39,71 @@ BAD = [
     ({"prompt": "x" * 10_001}, "prompt is longer than 2500 characters"),
     ({"negative_prompt": "x" * 10_001}, "negative_prompt is longer than 2500 characters"),
     ({"negative_prompt": ["a"]}, r"negative_prompt is \['a'\]; "),
+    ({"prompt_2": 7}, "prompt_2 is 7; a text"),
+    ({"prompt_2": "x" * 2501}, "prompt_2 is longer than 2500 characters"),
+    ({"negative_prompt_2": "x" * 2501}, "negative_prompt_2 is longer than 2500 characters"),
+    (
+        {name: "\U0001f600" * 2500 for name in ("prompt", "negative_prompt", "prompt_2")},
+        "the settings are 9.* bytes of JSON, and pictures carry 64000; shorter texts",
+    ),
+    ({"clip_skip": -1}, "clip_skip is -1; a whole number of at least 0"),
+    ({"clip_skip": 1.5}, "clip_skip is 1.5; a whole number"),
+    ({"original_size": 512}, "original_size is 512; height and width in pixels are needed, 1 to"),
+    ({"original_size": (512,)}, r"original_size is \(512,\); height and width in pixels"),
+    ({"target_size": (0, 8)}, r"target_size is \(0, 8\); height and width .* 1 to 1048576 each"),
+    ({"target_size": (8.0, 8)}, r"target_size is \(8.0, 8\); height and width"),
+    ({"crops_coords_top_left": (-1, 0)}, r"\(-1, 0\); top and left in pixels are needed, 0 to"),
+    (
+        {"negative_original_size": (8, 8)},
+        "negative_original_size alone would not be told; .* negative_target_size are needed, both",
+    ),
+    (
+        {"negative_crops_coords_top_left": (8, 8), "negative_target_size": (8, 8)},
+        "negative_crops_coords_top_left and negative_target_size alone would not be told",
+    ),
+    ({"ip_adapter_image": "cat.png"}, "cat.png is no file"),
+    ({"ip_adapter_image_embeds": [WORDS]}, "images for IP-Adapters, and sdxl has none; load one"),
+    (
+        {**EMBEDS, "prompt": "a cat"},
+        "prompt_embeds is given, and prompt as well; only one can be told",
+    ),
+    ({**EMBEDS, "prompt_2": "a cat"}, "prompt_embeds is given, and prompt_2 as well"),
+    ({**EMBEDS, "clip_skip": 1}, "prompt_embeds is given, and clip_skip as well"),
+    (
+        {**NEGATIVE_EMBEDS, "prompt": "a cat", "negative_prompt": "a dog"},
+        "negative_prompt_embeds is given, and negative_prompt as well",
+    ),
+    (
+        {"prompt": "", "prompt_embeds": WORDS},
+        "prompt_embeds and pooled_prompt_embeds go together; one of them is missing",
+    ),
+    ({"pooled_prompt_embeds": POOLED}, "prompt_embeds and pooled_prompt_embeds go together"),
+    (
+        {"negative_prompt_embeds": WORDS},
+        "negative_prompt_embeds and negative_pooled_prompt_embeds go together",
+    ),
+    (
+        {**EMBEDS, "prompt_embeds": torch.zeros(1, 77, 768)},
+        r"prompt_embeds have shape \(1, 77, 768\); sdxl reads floats of shape \(1, tokens, 2048\)",
+    ),
+    ({**EMBEDS, "prompt_embeds": WORDS[0]}, r"prompt_embeds have shape \(77, 2048\); sdxl reads"),
+    ({**EMBEDS, "prompt_embeds": WORDS[:, :0]}, r"prompt_embeds have shape \(1, 0, 2048\); sdxl"),
+    ({**EMBEDS, "prompt_embeds": WORDS.repeat(2, 1, 1)}, r"have shape \(2, 77, 2048\); sdxl reads"),
+    ({**EMBEDS, "prompt_embeds": WORDS.long()}, r"have shape \(1, 77, 2048\); sdxl reads floats"),
+    ({**EMBEDS, "prompt_embeds": "a cat"}, "prompt_embeds have shape str; sdxl reads floats"),
+    (
+        {**EMBEDS, "pooled_prompt_embeds": torch.zeros(1, 768)},
+        r"pooled_prompt_embeds have shape \(1, 768\); sdxl reads floats of shape \(1, 1280\)",
+    ),
+    (
+        {**EMBEDS, "prompt_embeds": WORDS.repeat(1, 2, 1), "negative_prompt": "a dog"},
+        "the prompt has 154 tokens, and what guidance leads away from 77; give prompt_embeds and",
+    ),
+    (
+        {**EMBEDS, **NEGATIVE_EMBEDS, "prompt_embeds": WORDS[:, :20]},
+        "the prompt has 20 tokens, and what guidance leads away from 77",
+    ),
+    ({**NEGATIVE_EMBEDS, "negative_prompt_embeds": WORDS[:, :20]}, "77 .* leads away from 20"),
     ({"num_inference_steps": 0}, "num_inference_steps is 0; a whole number of at least 1"),
     ({"num_inference_steps": -3}, "num_inference_steps is -3"),
     ({"num_inference_steps": 1001}, "num_inference_steps is 1001; 1 to 1000"),
@@ -71,6 +140,40 @@ BAD = [
 def test_what_cannot_be_painted_is_refused_when_asked_for(change, message):
     with pytest.raises(BadRequest, match=message):
         Request(**{"model": "sdxl", "prompt": "a cat", **change})
+
+
+FOR_SDXL = [
+    ({"prompt_2": "a dog"}, "prompt_2"),
+    ({"negative_prompt_2": "a dog"}, "negative_prompt_2"),
+    ({"original_size": (8, 8)}, "original_size"),
+    ({"target_size": (8, 8)}, "target_size"),
+    ({"crops_coords_top_left": (0, 0)}, "crops_coords_top_left"),
+    ({"negative_original_size": (8, 8), "negative_target_size": (8, 8)}, "negative_original_size"),
+    ({"pooled_prompt_embeds": torch.zeros(1, 768)}, "pooled_prompt_embeds"),
+]
+
+
+@pytest.mark.parametrize(("given", "name"), FOR_SDXL, ids=lambda value: str(value)[:30])
+def test_what_is_sdxls_is_refused_by_others(given, name):
+    for model, kind in (("sd15", "a StableDiffusionPipeline"), ("toy", "none of its kind")):
+        with pytest.raises(
+            BadRequest, match=f"^{name} is for Stable Diffusion XL, and {model} is {kind}"
+        ):
+            Request(model=model, **given)
+
+
+@pytest.mark.parametrize(
+    "given", [{"clip_skip": 1}, {"prompt_embeds": torch.zeros(1, 77, 768)}], ids=["skip", "embeds"]
+)
+def test_the_toy_listens_to_nothing(given):
+    with pytest.raises(BadRequest, match=f"{next(iter(given))} is given, and toy listens to noth"):
+        Request(model="toy", **given)
+
+
+def test_sd_reads_embeddings_of_its_width():
+    words = torch.zeros(1, 231, 768)
+    request = Request(model="sd15", prompt_embeds=words, negative_prompt_embeds=words)
+    assert request.told.prompt_embeds is words
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import torch
 import muralist
 from muralist import BadRequest, NotFinite, Ticked, UnsupportedModel, WorkersLost
 from muralist.models import Toy
+from muralist.models.prompt import Prompt
 from muralist.query import Query
 from muralist.run import Batches, check_workers
 from muralist.run.crew import Crew
@@ -269,7 +270,7 @@ def test_a_model_travels_by_its_name(tiny_sdxl):
     x = torch.randn(2, 4, 32, 32)
     q = Query(
         step=toy_request().schedule.steps[0],
-        cond=tiny_sdxl.encode("a cat", None)[0],
+        cond=tiny_sdxl.encode(Prompt(prompt="a cat"))[0],
         canvas=tiny_sdxl.native,
         final=tiny_sdxl.native,
     )
@@ -277,10 +278,10 @@ def test_a_model_travels_by_its_name(tiny_sdxl):
 
 
 def test_a_text_can_be_said_elsewhere(tiny_sd):
-    text = pickle.loads(pickle.dumps(tiny_sd.text("a red cat")))
-    assert text.tokens == tiny_sd.text("a red cat").tokens
+    text = pickle.loads(pickle.dumps(tiny_sd.text(Prompt(prompt="a red cat"))))
+    assert text.tokens == tiny_sd.text(Prompt(prompt="a red cat")).tokens
     said = text.say("red")
-    assert torch.equal(said.embeds, tiny_sd.encode("red", None)[0].embeds)
+    assert torch.equal(said.embeds, tiny_sd.encode(Prompt(prompt="red"))[0].embeds)
     assert text.say("red") is said  # encoded once
 
 

@@ -12,6 +12,7 @@ from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 import muralist
 from muralist import AccDiffusion, DemoFusion, MultiDiffusion, UnsupportedModel
 from muralist.canvas import Size
+from muralist.models.prompt import Prompt
 from muralist.models.unet import decode, encode_pixels
 from muralist.patches import Probe
 from tests.checkpoints import DATA, controlnet, ip_adapter, lora
@@ -224,7 +225,7 @@ def test_a_run_puts_the_pipeline_to_rest_even_when_it_is_cancelled(model, monkey
 @pytest.mark.parametrize("processor", [AttnProcessor, AttnProcessor2_0])
 def test_processors_stay_and_the_probe_hears_the_same(model, processor):
     pipe = model.pipe
-    cond, _ = model.encode("a red cat", None)
+    cond, _ = model.encode(Prompt(prompt="a red cat"))
     x, q = normal(1, 4, 16, 16, dtype=torch.float32), replace(query(Size(16, 16)), cond=cond)
     heard = []
     for each in (pipe.unet.attn_processors, processor()):
@@ -241,7 +242,7 @@ def test_processors_stay_and_the_probe_hears_the_same(model, processor):
 def test_the_probe_hears_the_words_beside_the_pictures_of_an_ip_adapter(model, tmp_path):
     """At scale 0 a picture changes nothing, and what is heard of the words is the same."""
     unet, file = model.pipe.unet, ip_adapter(tmp_path, model.pipe)
-    cond, _ = model.encode("a red cat", None)
+    cond, _ = model.encode(Prompt(prompt="a red cat"))
     x, q = normal(1, 4, 16, 16, dtype=torch.float32), replace(query(Size(16, 16)), cond=cond)
     told = {"image_embeds": [torch.ones(1, 1, 24, device=model.device)]}
     if cond.pooled is not None:

@@ -66,7 +66,29 @@ class Look:
     textual_inversion: Annotated[
         list[str] | None, Parameter(negative="", help="FILE of a word's embedding; repeatable")
     ] = None
+    prompt_2: Annotated[
+        str | None, Parameter(help="what SDXL's second text encoder hears; as the first if unset")
+    ] = None
     negative_prompt: Annotated[str | None, Parameter(help="what to lead away from")] = None
+    negative_prompt_2: Annotated[
+        str | None, Parameter(help="the same, for SDXL's second text encoder")
+    ] = None
+    clip_skip: Annotated[
+        int | None, Parameter(help="last layers of the text encoders left out")
+    ] = None
+    ip_adapter_image: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="an image file for the model's IP-Adapter; one for each"),
+    ] = None
+    original_size: Annotated[
+        str | None, Parameter(help="width x height that SDXL is told; the picture's if unset")
+    ] = None
+    target_size: Annotated[
+        str | None, Parameter(help="the same, of the size it is told to paint")
+    ] = None
+    crop: Annotated[
+        str | None, Parameter(help="LEFT,TOP in pixels, where SDXL is told that the picture begins")
+    ] = None
     seed: Annotated[
         int | None, Parameter(help="every random number follows from it; 0 if unset")
     ] = None

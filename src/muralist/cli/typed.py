@@ -20,8 +20,8 @@ def request(liked: Mapping[str, Any], **given: Any) -> Request:
     """The request of what was typed, over the arguments of another.
 
     `given` is what a `Request` takes, but that `method` is a name, `set` its settings as they are
-    typed, `added` what a checkpoint has beside its name, and `size` a width and a height; None is
-    not given.
+    typed, `added` what a checkpoint has beside its name; `size`, `original_size` and `target_size`
+    may be a width and a height in a text, and `crop` is left and top. None is not given.
     """
     given = {name: value for name, value in given.items() if value is not None}
     added = given.pop("added", {})
@@ -29,7 +29,12 @@ def request(liked: Mapping[str, Any], **given: Any) -> Request:
     if added:
         known["model"] = _checkpoint(known.get("model", Request.model), added)
     if "size" in known:
-        known["width"], known["height"] = _size(known.pop("size"))
+        known["height"], known["width"] = _size("size", known.pop("size"))
+    for name in ("original_size", "target_size"):
+        if isinstance(known.get(name), str):
+            known[name] = _size(name, known[name])
+    if "crop" in known:
+        known["crops_coords_top_left"] = _pair("crop", known.pop("crop"), ",", "LEFT,TOP", "64,0")
     return Request(**known)
 
 
@@ -41,7 +46,8 @@ def liked(picture: Path | None) -> dict[str, Any]:
 def varied(given: dict[str, Any], pairs: list[str], name: str, value: str) -> dict[str, Any]:
     """What `request` takes, with one of its settings or of its method's at another value."""
     of_request = {one.name: one.read for one in settings_of(Request)}
-    of_request |= {"method": str, "size": str, "steps": of_request["num_inference_steps"]}
+    of_request |= {"method": str, "steps": of_request["num_inference_steps"]}
+    of_request |= dict.fromkeys(("size", "original_size", "target_size", "crop"), str)
     if name not in of_request:
         return {**given, "set": [*pairs, f"{name}={value}"]}
     varied = "num_inference_steps" if name == "steps" else name
@@ -86,8 +92,13 @@ def _weighed(name: str, text: str) -> tuple[str, float]:
         )
 
 
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = str(text).lower().partition("x")
-    if not (width.strip().isdecimal() and height.strip().isdecimal()):
-        raise BadRequest(f"size is {text!r}; WIDTHxHEIGHT in pixels is needed, 512x512 for example")
-    return int(width), int(height)
+def _size(name: str, text: str) -> tuple[int, int]:
+    return _pair(name, text, "x", "WIDTHxHEIGHT", "512x512")
+
+
+def _pair(name: str, text: str, between: str, form: str, example: str) -> tuple[int, int]:
+    """What was typed across first, as everybody else has it: down first."""
+    across, _, down = str(text).lower().partition(between)
+    if not (across.strip().isdecimal() and down.strip().isdecimal()):
+        raise BadRequest(f"{name} is {text!r}; {form} in pixels is needed, {example} for example")
+    return int(down), int(across)

@@ -68,7 +68,7 @@ class PatchPrompted:
     def _cond(self, q: Query, kept: list[Word]) -> Cond:
         assert q.text is not None
         if self.say != "embeddings":
-            return q.text.say(" ".join(word.text for word in kept))
+            return q.cond.saying(q.text.say(" ".join(word.text for word in kept)))
         nothing, told = q.text.say("").embeds, q.cond.embeds
         absent = torch.zeros(told.shape[1], 1, dtype=torch.bool)
         absent[1 : len(q.text.tokens) + 1] = True

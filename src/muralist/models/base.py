@@ -11,6 +11,7 @@ from torch import Tensor
 from muralist.canvas import Size
 from muralist.errors import BadRequest
 from muralist.models.checkpoint import Checkpoint
+from muralist.models.prompt import Prompt
 from muralist.query import Cond, Painter, Text
 
 __all__ = ["Card", "Model"]
@@ -32,6 +33,8 @@ class Card:
     decoder_width: int = 128  # channels of the decoder at full resolution
     controlnets: int = 0  # that control images can be given for
     ip_adapters: int = 0  # that pictures can be given for as prompts
+    text_width: int = 768  # of a token's embedding
+    pooled_width: int | None = None  # of a whole prompt's; None where the family has none
 
     @property
     def name(self) -> str:
@@ -70,11 +73,14 @@ class Model(Painter, Protocol):
         """Where canvases are best kept."""
         ...
 
-    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
-        """The conditioning of a prompt, and of what guidance leads away from."""
+    def encode(self, prompt: Prompt) -> tuple[Cond, Cond]:
+        """The conditioning of a prompt, and of what guidance leads away from.
+
+        Raises `BadRequest` where it takes an encoder, or layers of one, that are not there.
+        """
         ...
 
-    def text(self, prompt: str) -> Text | None:
+    def text(self, prompt: Prompt) -> Text | None:
         """The prompt as tokens that can be said in part; None where there are none."""
         ...
 
@@ -97,6 +103,6 @@ class Model(Painter, Protocol):
         """Lets go of what a run has brought to the device, where weights rest elsewhere."""
         ...
 
-    def dropped(self, prompt: str) -> str:
-        """The end of the prompt that the text encoder has no room for; empty when all fits."""
+    def dropped(self, prompt: Prompt) -> dict[str, str]:
+        """The ends of texts that a text encoder has no room for, by their arguments' names."""
         ...

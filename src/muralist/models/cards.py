@@ -24,6 +24,7 @@ __all__ = [
     "card",
     "card_of_configs",
     "configs_of",
+    "pooled_width",
     "single_file",
     "source_of",
 ]
@@ -64,6 +65,8 @@ _CARDS: Mapping[str, Card] = {
         factor=8,
         channels=4,
         scheduler=_SDXL_SCHEDULER,
+        text_width=2048,
+        pooled_width=1280,
     ),
     "sd15": Card(
         checkpoint=Checkpoint("sd15"),
@@ -80,6 +83,7 @@ _CARDS: Mapping[str, Card] = {
         factor=8,
         channels=4,
         scheduler={**_SD_SCHEDULER, "prediction_type": "v_prediction"},
+        text_width=1024,
     ),
 }
 
@@ -242,8 +246,17 @@ def card_of_configs(checkpoint: Checkpoint, configs: Configs) -> Card:
         channels=vae["latent_channels"],
         scheduler=configs["scheduler"],
         decoder_width=vae["block_out_channels"][0],
+        text_width=unet["cross_attention_dim"],
+        pooled_width=pooled_width(unet),
         **_distilled(unet, configs["scheduler"]),
     )
+
+
+def pooled_width(unet: Mapping[str, Any]) -> int | None:
+    """Of a whole prompt's embedding, which a UNet is told beside six numbers of size and crop."""
+    if unet.get("addition_embed_type") != "text_time":
+        return None
+    return unet["projection_class_embeddings_input_dim"] - 6 * unet["addition_time_embed_dim"]
 
 
 def _distilled(unet: Mapping[str, Any], scheduler: Mapping[str, Any]) -> dict[str, Any]:

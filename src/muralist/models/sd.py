@@ -1,6 +1,7 @@
 """Stable Diffusion 1 and 2."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from muralist.canvas import Size
-from muralist.models import unet
+from muralist.models import unet, words
 from muralist.models.base import Card
 from muralist.models.control import ControlNets
+from muralist.models.ip_adapter import shown
 from muralist.models.live import live_card, live_device
 from muralist.models.named import by_name
-from muralist.models.unet import Said
+from muralist.models.prompt import Prompt
 from muralist.query import Cond, Estimate, Query, Text
 
 __all__ = ["SD"]
@@ -55,14 +57,24 @@ class SD:
         return unet.predict(self.pipe.unet, x, q, self.device, self.nets)
 
     @torch.no_grad()
-    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
-        given, without = self.pipe.encode_prompt(
-            prompt, self.device, 1, True, negative_prompt=negative_prompt
-        )
-        return Cond(given), Cond(without)
+    def encode(self, prompt: Prompt) -> tuple[Cond, Cond]:
+        words.check_words(self.pipe, prompt)
+        with _last_norm(self.pipe.text_encoder):
+            given, without = self.pipe.encode_prompt(
+                prompt.words["prompt"],
+                self.device,
+                1,
+                True,
+                negative_prompt=prompt.negative_prompt,
+                prompt_embeds=prompt.prompt_embeds,
+                negative_prompt_embeds=prompt.negative_prompt_embeds,
+                clip_skip=prompt.clip_skip,
+            )
+        images, none = shown(self.pipe, prompt, self.device)
+        return Cond(given, None, images), Cond(without, None, none)
 
-    def text(self, prompt: str) -> Text:
-        return unet.text(self.pipe.tokenizer, prompt, Said(self))
+    def text(self, prompt: Prompt) -> Text | None:
+        return words.text(self, prompt)
 
     def decode(self, latents: Tensor) -> Tensor:
         return unet.decode(self.pipe.vae, latents, self.device)
@@ -76,5 +88,18 @@ class SD:
     def rest(self) -> None:
         self.pipe.maybe_free_model_hooks()
 
-    def dropped(self, prompt: str) -> str:
-        return unet.dropped(self.pipe.tokenizer, prompt)
+    def dropped(self, prompt: Prompt) -> dict[str, str]:
+        return words.dropped(self.pipe, prompt.texts(self.pipe.tokenizer))
+
+
+@contextmanager
+def _last_norm(encoder: Any) -> Iterator[None]:
+    """Lets diffusers find it in `text_model`, which encoders of transformers 5 are themselves."""
+    if encoder is None or hasattr(encoder, "text_model"):
+        yield
+        return
+    vars(encoder)["text_model"] = encoder  # beside the modules: it is no part of itself
+    try:
+        yield
+    finally:
+        del vars(encoder)["text_model"]

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from muralist.canvas import Size, View
-from muralist.models import unet
+from muralist.models import unet, words
 from muralist.models.base import Card
 from muralist.models.control import ControlNets
+from muralist.models.ip_adapter import shown
 from muralist.models.live import live_card, live_device
 from muralist.models.named import by_name
-from muralist.models.unet import Said
-from muralist.query import Cond, Estimate, Query, Text
+from muralist.models.prompt import Prompt
+from muralist.query import Cond, Estimate, Framing, Query, Text
 
 __all__ = ["SDXL"]
 
@@ -64,14 +65,19 @@ class SDXL:
         return unet.predict(self.pipe.unet, x, q, self.device, self.nets, added)
 
     @torch.no_grad()
-    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
+    def encode(self, prompt: Prompt) -> tuple[Cond, Cond]:
+        words.check_words(self.pipe, prompt)
         given, without, pooled, pooled_without = self.pipe.encode_prompt(
-            prompt, device=self.device, negative_prompt=negative_prompt
+            device=self.device, **prompt.words
         )
-        return Cond(given, pooled), Cond(without, pooled_without)
+        images, none = shown(self.pipe, prompt, self.device)
+        return (
+            Cond(given, pooled.to(self.device), images),
+            Cond(without, pooled_without.to(self.device), none),
+        )
 
-    def text(self, prompt: str) -> Text:
-        return unet.text(self.pipe.tokenizer, prompt, Said(self))
+    def text(self, prompt: Prompt) -> Text | None:
+        return words.text(self, prompt)
 
     def decode(self, latents: Tensor) -> Tensor:
         return unet.decode(self.pipe.vae, latents, self.device)
@@ -85,25 +91,34 @@ class SDXL:
     def rest(self) -> None:
         self.pipe.maybe_free_model_hooks()
 
-    def dropped(self, prompt: str) -> str:
-        return unet.dropped(self.pipe.tokenizer, prompt)
+    def dropped(self, prompt: Prompt) -> dict[str, str]:
+        first, second = self.pipe.tokenizer, self.pipe.tokenizer_2
+        return words.dropped(self.pipe, [*prompt.texts(first), *prompt.texts_2(second)])
 
 
 def size_and_crop_ids(q: Query, rows: int, factor: int) -> Tensor:
     """SDXL's six numbers a row, in pixels: original size, crop top and left, target size.
 
-    Both sizes are the finished picture's, at every stage (Podell et al., 2023, sec. 2.2, as used
-    by DemoFusion). The crop is where the view begins on the canvas; a view that samples the whole
-    canvas, or no view at all, is not cropped.
+    Unless the row's framing says otherwise, both sizes are the finished picture's, at every stage
+    (Podell et al., 2023, sec. 2.2, as used by DemoFusion), and the picture begins at its corner.
+    The crop is where the view begins; a view that samples the whole canvas, or no view at all,
+    begins where the picture does.
     """
-    size = [q.final.height * factor, q.final.width * factor]
-    crops = [_crop(view, q.canvas, factor) for view in q.views] or [[0, 0]] * rows
-    return torch.tensor([[*size, *crop, *size] for crop in crops])
+    size = q.final.times(factor)
+    crops = [_crop(view, q.canvas, factor) for view in q.views] or [(0, 0)] * rows
+    framing = q.cond.rows(len(crops)).framing or (Framing(),) * len(crops)
+    return torch.tensor([_ids(each, crop, size) for each, crop in zip(framing, crops, strict=True)])
 
 
-def _crop(view: View, canvas: Size, factor: int) -> list[int]:
+def _ids(framing: Framing, crop: tuple[int, int], size: Size) -> tuple[int, ...]:
+    top, left = framing.crops_coords_top_left
+    begins = (top + crop[0], left + crop[1])
+    return (*(framing.original_size or size), *begins, *(framing.target_size or size))
+
+
+def _crop(view: View, canvas: Size, factor: int) -> tuple[int, int]:
     if view.step != 1:
-        return [0, 0]
+        return 0, 0
     left = view.left % canvas.width if view.wrap else view.left
     # what hangs over is not on the canvas, and training knew no negative coordinates
-    return [max(view.top, 0) * factor, max(left, 0) * factor]
+    return max(view.top, 0) * factor, max(left, 0) * factor

@@ -10,6 +10,7 @@ from torch import Tensor
 from muralist.canvas import Size
 from muralist.models.base import Card
 from muralist.models.checkpoint import Checkpoint
+from muralist.models.prompt import Prompt
 from muralist.query import Cond, Estimate, Query
 
 __all__ = ["Toy"]
@@ -72,7 +73,7 @@ class Toy:
         modes = rows.T @ x @ cols
         return rows @ (modes * (alpha * power / (alpha**2 * power + sigma**2))) @ cols.T
 
-    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]:
+    def encode(self, prompt: Prompt) -> tuple[Cond, Cond]:
         nothing = Cond(torch.zeros(1, 1, 1))
         return nothing, nothing
 
@@ -86,14 +87,14 @@ class Toy:
     def upcast(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def text(self, prompt: str) -> None:
+    def text(self, prompt: Prompt) -> None:
         return None
 
     def rest(self) -> None:
         pass
 
-    def dropped(self, prompt: str) -> str:
-        return ""
+    def dropped(self, prompt: Prompt) -> dict[str, str]:
+        return {}
 
 
 @lru_cache(maxsize=64)

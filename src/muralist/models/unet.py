@@ -1,17 +1,16 @@
-"""What the Stable Diffusion families share: one call of the network, the decoder, the tokenizer."""
+"""What the Stable Diffusion families share: one call of the network, the autoencoder."""
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from muralist.models.control import ControlNets
-from muralist.query import Cond, Estimate, Query, Text, Token
+from muralist.query import Estimate, Query
 
-__all__ = ["Said", "decode", "dropped", "encode_pixels", "predict", "text", "upcast"]
+__all__ = ["decode", "encode_pixels", "predict", "upcast"]
 
 
 def predict(
@@ -23,12 +22,12 @@ def predict(
     added: dict[str, Tensor] | None = None,
 ) -> Estimate:
     """One evaluation of a UNet, in its own dtype; x and the answer stay where x is."""
-    dtype = network.dtype
-    sample = x.to(device, dtype)
+    dtype, cond = network.dtype, q.cond.rows(len(x))
+    sample, images = x.to(device, dtype), [each.to(device, dtype) for each in cond.images]
     asked = {
         "timestep": torch.full((len(x),), q.step.timestep, device=device),
-        "encoder_hidden_states": q.cond.rows(len(x)).embeds.to(device, dtype),
-        "added_cond_kwargs": added,
+        "encoder_hidden_states": cond.embeds.to(device, dtype),
+        "added_cond_kwargs": {**(added or {}), **({"image_embeds": images} if images else {})},
     }
     residuals = nets.residuals(sample, q, asked)
     told = _told(network, q.told, device)
@@ -109,53 +108,3 @@ def _safe(vae: Any) -> Iterator[None]:
             yield
     finally:
         vae.use_tiling = tiling
-
-
-class Encoder(Protocol):
-    """What is needed of a model to encode a text."""
-
-    def encode(self, prompt: str, negative_prompt: str | None) -> tuple[Cond, Cond]: ...
-
-
-class Said:
-    """Texts as a model encodes them, each once for as long as this is kept.
-
-    Another process, where a pickled one goes, encodes for itself what is said there.
-    """
-
-    def __init__(self, model: Encoder) -> None:
-        self._model = model
-        self._said: dict[str, Cond] = {}
-
-    def __call__(self, text: str) -> Cond:
-        if text not in self._said:
-            self._said[text], _ = self._model.encode(text, None)
-        return self._said[text]
-
-    def __reduce__(self) -> tuple:
-        return Said, (self._model,)
-
-
-def text(tokenizer: Any, prompt: str, say: Said) -> Text:
-    """The prompt as the tokenizer cuts it. CLIP's tokens mark the ends of words."""
-    room = tokenizer.model_max_length - 2
-    ids = tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids[:room]
-    pieces = tokenizer.convert_ids_to_tokens(ids)
-    tokens = tuple(
-        Token(tokenizer.decode([one]).strip(), piece.endswith("</w>"))
-        for one, piece in zip(ids, pieces, strict=True)
-    )
-    return Text(tokens, say)
-
-
-def dropped(tokenizer: Any, prompt: str) -> str:
-    """The words that do not fit between the start and the end token."""
-    words = prompt.split()
-    room = tokenizer.model_max_length - 2
-
-    def tokens(count: int) -> int:
-        text = " ".join(words[:count])
-        return len(tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
-
-    fitting = bisect_right(range(1, len(words) + 1), room, key=tokens)
-    return " ".join(words[fitting:])

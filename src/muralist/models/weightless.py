@@ -11,7 +11,7 @@ from torch import nn
 
 from muralist.models.architectures import Configs
 from muralist.models.base import Card, Model
-from muralist.models.cards import checkpoint_of, configs_of
+from muralist.models.cards import checkpoint_of, configs_of, pooled_width
 from muralist.models.checkpoint import Checkpoint
 from muralist.models.checks import image_encoder_of
 from muralist.models.files import config_of
@@ -107,8 +107,5 @@ def made(name: str, config: Mapping[str, Any]) -> nn.Module:
 
 def _cond(unet: Mapping[str, Any], dtype: torch.dtype) -> Cond:
     embeds = torch.empty(1, _TOKENS, unet["cross_attention_dim"], dtype=dtype)
-    if unet.get("addition_embed_type") != "text_time":
-        return Cond(embeds)
-    size_and_crop = 6 * unet["addition_time_embed_dim"]
-    width = unet["projection_class_embeddings_input_dim"] - size_and_crop
-    return Cond(embeds, torch.empty(1, width, dtype=dtype))
+    width = pooled_width(unet)
+    return Cond(embeds, None if width is None else torch.empty(1, width, dtype=dtype))

@@ -33,6 +33,7 @@ def images(
 
     Raises `BadRequest` for another one.
     """
+    from muralist.conditioning import EMBEDS, TEXTS
     from muralist.errors import BadRequest
     from muralist.models import wrap
     from muralist.painting import paint
@@ -45,6 +46,19 @@ def images(
     }
     if output_type not in made:
         raise BadRequest(f"output_type is {output_type!r}; {', '.join(made)} are possible")
-    several = [prompt or ""] if isinstance(prompt, str | None) else list(prompt)
-    several = [each for each in several for _ in range(num_images_per_prompt or 1)]
+    embeds = settings.get("prompt_embeds")
+    nothing = [""] * (1 if embeds is None else len(embeds))
+    several = nothing if prompt is None else [prompt] if isinstance(prompt, str) else list(prompt)
+    told = {name: given for name, given in settings.items() if name in (*TEXTS, *EMBEDS)}
+    several, *others = (
+        _repeated(given, num_images_per_prompt or 1) for given in (several, *told.values())
+    )
+    settings |= dict(zip(told, others, strict=True))
     return made[output_type](paint(wrap(pipe), several, **settings))
+
+
+def _repeated(given: Any, count: int) -> Any:
+    """What is one for each prompt, so many times each: a list or the rows of a tensor."""
+    if isinstance(given, torch.Tensor):
+        return given.repeat_interleave(count, 0)
+    return [each for each in given for _ in range(count)] if isinstance(given, list) else given
