@@ -14,6 +14,7 @@ import muralist
 from muralist import AccDiffusion, DemoFusion, Request
 from muralist.canvas import Size
 from muralist.models import card
+from muralist.models.prompt import Prompt
 from muralist.patches import Probe
 from tests.laws.parts import METHODS, distance, normal, painted, query
 
