@@ -18,6 +18,14 @@ Tensors = dict[str, Tensor]
 # --- folders -----------------------------------------------------------------------------------
 
 
+# What `folder` is to change of tiny-sdxl for a single file: the width of the second text encoder,
+# so that the two can be told apart, as they can be in SDXL.
+SDXL = {
+    "text_encoder_2": {"hidden_size": 48, "projection_dim": 48},
+    "unet": {"cross_attention_dim": 80, "projection_class_embeddings_input_dim": 96},
+}
+
+
 def folder(at: Path, base: str, changed: Mapping[str, Mapping], seed: int = 0) -> Path:
     """A copy of a tiny model in diffusers format, some configs changed, with weights of its own."""
     from muralist.models.weightless import made

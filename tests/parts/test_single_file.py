@@ -9,14 +9,9 @@ import muralist
 from muralist import Checkpoint, ModelNotFound, MultiDiffusion, UnsupportedModel
 from muralist.canvas import Size
 from muralist.models import card
-from tests.checkpoints import DATA, configs_only, folder, original, saved
+from tests.checkpoints import DATA, SDXL, configs_only, folder, original, saved
 from tests.laws.parts import painted, toy_request
 
-# Of the second text encoder, so that the two can be told apart, as they can be in SDXL.
-SDXL = {
-    "text_encoder_2": {"hidden_size": 48, "projection_dim": 48},
-    "unet": {"cross_attention_dim": 80, "projection_class_embeddings_input_dim": 96},
-}
 FAMILIES = {
     "sd15": ("tiny-sd", {}),
     "sd21": (
@@ -52,6 +47,16 @@ def test_a_file_paints_what_its_folder_paints(three, device):
     )
     assert torch.equal(one.latents, other.latents)
     assert one.image.tobytes() == other.image.tobytes()
+
+
+def test_a_file_without_some_of_its_weights_is_said_so(tmp_path):
+    whole = folder(tmp_path / "folder", "tiny-sdxl", SDXL)
+    tensors = original(whole, "sdxl")
+    del tensors["conditioner.embedders.1.model.ln_final.weight"]
+    file = saved(tmp_path / "model.safetensors", tensors)
+    sentence = "holds no .*final_layer_norm.weight of its text_encoder_2 .1 of"
+    with pytest.raises(ModelNotFound, match=sentence):
+        muralist.load(file, config=whole)
 
 
 def test_a_file_alone_has_its_familys_card(three):

@@ -9,6 +9,15 @@ from muralist.errors import BadRequest
 from muralist.planning import work
 from muralist.watching import bar
 
+
+@pytest.fixture(autouse=True)
+def _with_bars():
+    """Commands and workers put them off, in the process of the tests too."""
+    diffusers.utils.logging.enable_progress_bar()
+    yield
+    diffusers.utils.logging.disable_progress_bar()
+
+
 SMALL = {"height": 32, "width": 32, "num_inference_steps": 3, "seed": 1}
 
 
@@ -79,15 +88,8 @@ def test_the_bar_ends_where_the_work_does_also_when_taken_up(capsys, tmp_path):
     assert "42/42" in capsys.readouterr().err
 
 
-@pytest.fixture
-def without_bars_of_diffusers():
-    diffusers.utils.logging.disable_progress_bar()
-    yield
-    diffusers.utils.logging.enable_progress_bar()
-
-
-@pytest.mark.usefixtures("without_bars_of_diffusers")
 def test_the_bar_is_silent_where_those_of_diffusers_are(capsys):
+    diffusers.utils.logging.disable_progress_bar()
     muralist.paint("toy", "", **SMALL)
     assert not capsys.readouterr().err
 

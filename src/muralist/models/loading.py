@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
+from torch import nn
 
 from muralist.errors import ModelNotFound, MuralistError, UnsupportedModel
 from muralist.models.additions import add, components
@@ -38,6 +39,7 @@ def pipeline(facts: Card, dtype: torch.dtype) -> Any:
         without = {"safety_checker": None, "feature_extractor": None}
         given = without if facts.pipeline == "StableDiffusionPipeline" else {}
         pipe = read(_kind(facts), dtype, {**given, **components(wanted, base, dtype)})
+        _check_whole(pipe, wanted)
         _set_scheduler(pipe, facts)
         add(pipe, wanted, base)
     except (OSError, ValueError, LookupError, RuntimeError) as error:
@@ -109,6 +111,17 @@ def _check_layout(wanted: Checkpoint, file: Path, base: Configs) -> None:
             f" {found.total()} tensors where there are {told.total()}, a {wrong} among those that"
             " differ; give the folder of its own configs as config"
         )
+
+
+def _check_whole(pipe: Any, wanted: Checkpoint) -> None:
+    """Raises `ModelNotFound` where a network has no values for some of its weights."""
+    for name, part in pipe.components.items():
+        tensors = part.state_dict().items() if isinstance(part, nn.Module) else ()
+        if missing := [key for key, tensor in tensors if tensor.is_meta]:
+            raise ModelNotFound(
+                f"{wanted.name!r} holds no {missing[0]} of its {name}"
+                f" ({len(missing)} of {len(tensors)} weights are missing)"
+            )
 
 
 def _set_scheduler(pipe: Any, facts: Card) -> None:
