@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from muralist.held import Held
+from muralist.planning.held import Held
 
 __all__ = ["Canvases"]
 

@@ -28,7 +28,7 @@ from muralist.guides import Reference
 from muralist.models import Toy
 from muralist.query import Cond, Denoiser, Estimate, Part, Query
 from muralist.run import Batches
-from muralist.schedule import schedule
+from muralist.solvers.schedule import schedule
 from muralist.stage import Stage
 from muralist.strips import blank, mapped
 

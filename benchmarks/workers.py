@@ -29,7 +29,7 @@ from muralist.run.crew import Nobody
 from muralist.run.processes import Processes
 from muralist.run.task import Task
 from muralist.run.wire import packed
-from muralist.schedule import schedule
+from muralist.solvers.schedule import schedule
 from muralist.views import Grid
 
 RESULTS = Path(__file__).parent / "results" / "workers.json"

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from muralist.errors import NotFinite
-from muralist.memory import Memory
 from muralist.query import Denoiser, Query, Step
-from muralist.solve import Solver
+from muralist.solvers.memory import Memory
+from muralist.solvers.pairs import Solver
 
 __all__ = ["Tick", "diffuse"]
 

@@ -31,7 +31,6 @@ from muralist.events import (
 )
 from muralist.guides import Reference
 from muralist.job import Canvas, Job, Unkept
-from muralist.memory import recalled
 from muralist.models import Checkpoint, Model, best_device, load
 from muralist.models.blank import Blank
 from muralist.photo import Photo
@@ -40,8 +39,9 @@ from muralist.place import canvas_bytes, canvas_place
 from muralist.query import Control, Query, seeded
 from muralist.request import Request
 from muralist.run import Batches, Crew, check_workers, hired
-from muralist.schedule import Schedule
 from muralist.sinks import unpainted
+from muralist.solvers.memory import recalled
+from muralist.solvers.schedule import Schedule
 from muralist.stage import Before, Stage
 from muralist.strips import blank, cellwise, copied, mapped
 from muralist.version import __version__

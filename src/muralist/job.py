@@ -20,9 +20,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from muralist.errors import BadRequest
-from muralist.memory import Memory, apart, together
 from muralist.methods import method_from_json
 from muralist.request import Request
+from muralist.solvers.memory import Memory, apart, together
 from muralist.version import __version__
 
 __all__ = ["Canvas", "Job", "Unkept", "locked", "reached"]

@@ -9,7 +9,6 @@ from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 import torch
 from torch import Tensor
 
-from muralist.conditioning import EMBEDS, TEXTS, Embeds, Images, Pair, images
 from muralist.errors import BadRequest
 from muralist.events import Event, Finished
 from muralist.generation import Noise, check_hands, generate, kept_by
@@ -19,9 +18,10 @@ from muralist.photo import Given
 from muralist.picture import Picture
 from muralist.planning import work
 from muralist.request import Request, origin
+from muralist.request.conditioning import EMBEDS, TEXTS, Embeds, Images, Pair, images
 from muralist.run import hired
-from muralist.schedule import SolverName
 from muralist.settings import from_json, to_json
+from muralist.solvers.schedule import SolverName
 from muralist.stage import Method
 from muralist.suggest import did_you_mean
 from muralist.watching import Reader, StepEnd, bar, step_end

@@ -6,7 +6,7 @@ import psutil
 
 from muralist.models.blank import Blank
 from muralist.request import Request
-from muralist.stepped import Stepped
+from muralist.solvers.stepped import Stepped
 
 __all__ = ["canvas_bytes", "canvas_place"]
 

@@ -38,8 +38,8 @@ from muralist.models.prompt import Prompt
 from muralist.patches import Probe
 from muralist.query import Cond, Denoiser, Estimate, Fusion, Guide, Query, Step, Text
 from muralist.request import Request
-from muralist.schedule import Constant, Cosine, schedule
-from muralist.solve import DPMSolverPP2M, Solver, ddim, euler
+from muralist.solvers.pairs import DPMSolverPP2M, Solver, ddim, euler
+from muralist.solvers.schedule import Constant, Cosine, schedule
 from muralist.views import Cover, Grid, RandomCover, Strided
 
 Amend: TypeAlias = Callable[[Estimate, Query], Estimate]

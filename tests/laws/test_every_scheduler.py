@@ -8,7 +8,7 @@ import torch
 
 import muralist
 from muralist import DemoFusion, MultiDiffusion, Request, Ticked
-from muralist.schedule import SOLVERS
+from muralist.solvers.schedule import SOLVERS
 from tests.laws.parts import METHODS, distance, normal, painted, toy_request
 
 EVERY_SOLVER = pytest.mark.parametrize("solver", SOLVERS)

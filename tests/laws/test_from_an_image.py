@@ -29,8 +29,8 @@ from muralist.denoisers import CFG
 from muralist.models import Toy, card
 from muralist.models.blank import Blank
 from muralist.planning import plan, work
+from muralist.request.target import check_ratio, enlarged_size
 from muralist.stage import through_pixels
-from muralist.target import check_ratio, enlarged_size
 from tests.laws.parts import METHODS, Watched, distance, events, normal, painted, toy_request
 from tests.laws.test_plan import KINDS, Quick, held_by_a_run
 

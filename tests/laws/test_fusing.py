@@ -10,7 +10,7 @@ from muralist.canvas import Size, View
 from muralist.denoisers import Tiled
 from muralist.fuse import FirstOwner, Gaussian, mean
 from muralist.query import Estimate, Part, together
-from muralist.solve import DPMSolverPP2M
+from muralist.solvers.pairs import DPMSolverPP2M
 from muralist.views import Grid
 from tests.laws.parts import (
     FUSIONS,

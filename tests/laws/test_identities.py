@@ -11,7 +11,7 @@ from muralist.denoisers import CFG, Blended, Corrected, Filtered, Relabelled, St
 from muralist.guides import Reference, Residual
 from muralist.models import Toy
 from muralist.query import Cond, Estimate
-from muralist.schedule import SOLVERS, Constant, schedule
+from muralist.solvers.schedule import SOLVERS, Constant, schedule
 from tests.laws.parts import (
     IDENTITIES,
     METHODS,

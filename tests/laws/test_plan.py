@@ -19,10 +19,7 @@ from torch.utils._pytree import tree_leaves
 
 import muralist
 from muralist import AccDiffusion, DemoFusion, MultiDiffusion, Pixelsmith, Ticked
-from muralist.calibration import calibrated
 from muralist.canvas import Size, View
-from muralist.footprint import Fused, footprint
-from muralist.held import Held
 from muralist.job import Job
 from muralist.models import Model, Toy, suited
 from muralist.models.blank import Call
@@ -30,6 +27,9 @@ from muralist.models.prompt import Prompt
 from muralist.models.weightless import weightless
 from muralist.place import canvas_bytes
 from muralist.planning import plan, work
+from muralist.planning.calibration import calibrated
+from muralist.planning.footprint import Fused, footprint
+from muralist.planning.held import Held
 from muralist.query import Estimate, Query
 from tests.laws.parts import METHODS, TOY, Watched, events, toy_request
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from muralist import BadRequest, UnsupportedModel
 from muralist.canvas import Size
-from muralist.memory import apart, together
 from muralist.query import Estimate, Query
-from muralist.schedule import SCHEDULERS, Schedule, schedule
-from muralist.stepped import Stepped
+from muralist.solvers.memory import apart, together
+from muralist.solvers.schedule import SCHEDULERS, Schedule, schedule
+from muralist.solvers.stepped import Stepped
 from tests.laws.parts import normal, query
 
 SD = {

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import muralist
 from muralist import BadRequest, Request
-from muralist.conditioning import EMBEDS, SIZES, TEXTS
 from muralist.methods import method_from_json, method_named, method_to_json
 from muralist.models import Toy
+from muralist.request.conditioning import EMBEDS, SIZES, TEXTS
 from muralist.settings import Setting, from_json, parsed, settings_of, to_json
 from tests.laws.parts import METHODS, toy_request
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from muralist import BadRequest, UnsupportedModel
 from muralist.canvas import Size
 from muralist.query import Estimate
-from muralist.schedule import SOLVERS, schedule
-from muralist.solve import DPMSolverPP2M, ddim, euler
-from muralist.stepped import Stepped
+from muralist.solvers.pairs import DPMSolverPP2M, ddim, euler
+from muralist.solvers.schedule import SOLVERS, schedule
+from muralist.solvers.stepped import Stepped
 from tests.laws.parts import normal, query
 
 # Stable Diffusion 1, 2 and XL have the same betas; their schedulers differ in the rest.

@@ -71,7 +71,7 @@ def run(model, record, pad: int, method: DemoFusion, **settings):
 
 def in_release_units(event: Ticked, model) -> Tensor:
     """Latents as the release's Euler scheduler scales them: x / alpha (DDIM's are as ours)."""
-    from muralist.schedule import schedule
+    from muralist.solvers.schedule import schedule
 
     step = schedule(model.card.scheduler, event.steps).steps[event.step - 1]
     euler = model.card.scheduler["_class_name"].startswith("Euler")

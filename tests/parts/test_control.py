@@ -28,8 +28,8 @@ from muralist import (
 from muralist.canvas import Size, View, gather
 from muralist.conditions import canny
 from muralist.denoisers import Relabelled, Shuffled, Tiled, Uncontrolled, Unplaced
-from muralist.held import Held
 from muralist.models.control import condition
+from muralist.planning.held import Held
 from muralist.query import Control, Estimate, Query
 from muralist.run import Batches
 from muralist.run.crew import Crew

@@ -11,7 +11,7 @@ from muralist import BadRequest, MultiDiffusion, Pixelsmith, Request
 from muralist.models import card
 from muralist.models.prompt import Prompt
 from muralist.query import Estimate
-from muralist.schedule import schedule
+from muralist.solvers.schedule import schedule
 from tests.laws.parts import METHODS, SCHEDULER, Watched, distance, painted, query, toy_request
 
 FEW = {  # as published for LCM-LoRA, SDXL Turbo, SDXL Lightning, Hyper-SD, TCD

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from muralist.canvas import Size, View
 from muralist.guides import Blur, Reference
-from muralist.schedule import Constant, schedule
+from muralist.solvers.schedule import Constant, schedule
 from tests.laws.parts import (
     FIRST_ORDER,
     GUIDES,

@@ -9,7 +9,7 @@ from muralist.canvas import Size, Unclaimed, gather
 from muralist.guides import Checkerboard, PhaseMix, Reference
 from muralist.guides.phase import half_way
 from muralist.query import Estimate
-from muralist.schedule import Constant
+from muralist.solvers.schedule import Constant
 from muralist.views import Cover
 from tests.laws.parts import distance, normal, query, steps
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muralist import BadRequest
-from muralist.schedule import Constant, Cosine, schedule
+from muralist.solvers.schedule import Constant, Cosine, schedule
 from tests.laws.parts import SCHEDULER, normal, steps
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)

@@ -18,8 +18,8 @@ from muralist.denoisers import Relay, Shuffled, Tiled
 from muralist.fuse import FirstOwner, mean
 from muralist.guides import Blur, Reference, Residual
 from muralist.query import Estimate, seeded
-from muralist.schedule import Constant
-from muralist.solve import DPMSolverPP2M, ddim
+from muralist.solvers.pairs import DPMSolverPP2M, ddim
+from muralist.solvers.schedule import Constant
 from muralist.stage import bicubic, match_statistics
 from muralist.strips import blank, cellwise, copied, mapped, strips
 from muralist.views import Cover, Strided

@@ -11,8 +11,8 @@ import muralist
 
 SOURCE = Path(muralist.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-PARTS = ("views", "denoisers", "guides", "patches", "fuse", "solve", "stepped", "levels")
-VOCABULARY = ("canvas", "query", "strips", "memory", "room", "errors", "suggest")
+PARTS = ("views", "denoisers", "guides", "patches", "fuse", "solvers")
+VOCABULARY = ("canvas", "query", "strips", "room", "errors", "suggest")
 
 
 def named(file: Path) -> str:
@@ -57,7 +57,7 @@ def test_the_vocabulary_imports_torch_and_itself(file):
 
 @by_name(files_of(*PARTS))
 def test_parts_know_no_methods_models_or_flow(file):
-    allowed = {*VOCABULARY, *PARTS, "schedule", "settings"}
+    allowed = {*VOCABULARY, *PARTS, "settings"}
     assert ours(file) <= allowed
 
 
@@ -111,4 +111,4 @@ def test_nothing_reaches_into_a_method(file):
 
 def test_the_inner_loop_knows_the_vocabulary_and_solvers():
     (file,) = files_of("diffuse")
-    assert ours(file) <= {*VOCABULARY, "solve"}
+    assert ours(file) <= {*VOCABULARY, "solvers"}

@@ -198,10 +198,10 @@ def plan(
     json: Json = False,
 ) -> None:
     """Show what a picture will cost, before painting it: stages, network calls, memory, time."""
-    from muralist.calibration import calibrated
     from muralist.cli import painting, show, typed
     from muralist.models import suited
     from muralist.planning import plan
+    from muralist.planning.calibration import calibrated
 
     named = {} if method is None else {"method": method}
     asked = {**look.asked(), **named, "image": image, "scale": scale}

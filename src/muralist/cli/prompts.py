@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from muralist.cli.typed import request
-from muralist.controls import images_from_json
 from muralist.errors import BadRequest, MuralistError
 from muralist.methods import method_from_json
 from muralist.models import Checkpoint
 from muralist.request import Request
+from muralist.request.controls import images_from_json
 from muralist.series import Wanted
 from muralist.suggest import did_you_mean
 

@@ -9,7 +9,7 @@ from muralist.canvas import Unclaimed, gather
 from muralist.denoisers.combine import Steered
 from muralist.fuse import FirstOwner
 from muralist.query import Denoiser, Estimate, Guide, Query, Views
-from muralist.solve import ddim
+from muralist.solvers.pairs import ddim
 from muralist.strips import blank, copied
 
 __all__ = ["Relay"]

@@ -9,8 +9,8 @@ from muralist.canvas import Size
 from muralist.denoisers import Blended, Filtered, Relabelled, Steered, Tiled
 from muralist.guides import Blur, Reference, Residual
 from muralist.query import Denoiser, Painter, Step
-from muralist.schedule import Cosine
 from muralist.settings import setting, validate
+from muralist.solvers.schedule import Cosine
 from muralist.stage import Stage, match_statistics, progression, through_pixels
 from muralist.views import Grid, Strided
 

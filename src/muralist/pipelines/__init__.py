@@ -33,10 +33,10 @@ def images(
 
     Raises `BadRequest` for another one.
     """
-    from muralist.conditioning import EMBEDS, TEXTS
     from muralist.errors import BadRequest
     from muralist.models import wrap
     from muralist.painting import paint
+    from muralist.request.conditioning import EMBEDS, TEXTS
 
     made = {
         "pil": lambda pictures: [picture.image for picture in pictures],

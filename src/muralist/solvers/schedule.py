@@ -10,7 +10,8 @@ import torch
 
 from muralist.canvas import Size
 from muralist.errors import BadRequest, MuralistError, UnsupportedModel
-from muralist.levels import (
+from muralist.query import Cond, Estimate, Query, Step
+from muralist.solvers.levels import (
     known_to,
     of_sigmas,
     scales,
@@ -21,9 +22,8 @@ from muralist.levels import (
     unscaled,
     vp_sigma,
 )
-from muralist.query import Cond, Estimate, Query, Step
-from muralist.solve import DPMSolverPP2M, Solver, ddim, euler
-from muralist.stepped import Stepped
+from muralist.solvers.pairs import DPMSolverPP2M, Solver, ddim, euler
+from muralist.solvers.stepped import Stepped
 
 __all__ = [
     "SCHEDULERS",

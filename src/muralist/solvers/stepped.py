@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
-from muralist.memory import Memory
 from muralist.query import Estimate, Query
+from muralist.solvers.memory import Memory
 from muralist.strips import cellwise
 
 __all__ = ["Stepped", "awake", "takes_generator"]

@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from muralist.memory import Memory
 from muralist.query import Estimate, Query, Step
+from muralist.solvers.memory import Memory
 from muralist.strips import cellwise
 
 __all__ = ["DPMSolverPP2M", "Solver", "ddim", "euler"]

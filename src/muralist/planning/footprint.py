@@ -12,9 +12,9 @@ from torch.overrides import TorchFunctionMode
 
 from muralist.canvas import Size, View
 from muralist.decode import tiles_of
-from muralist.held import Held
 from muralist.models.blank import Call
 from muralist.models.weightless import Weightless, weightless
+from muralist.planning.held import Held
 from muralist.query import Query
 from muralist.request import Request
 from muralist.tiles import HALO, around

@@ -7,20 +7,20 @@ from typing import Literal
 
 import torch
 
-from muralist.calibration import Seconds
 from muralist.canvas import Size
-from muralist.footprint import Footprint, footprint
 from muralist.guides import Reference
-from muralist.memory import canvases_of
 from muralist.models import suited
 from muralist.models.blank import NO_TEXT, Asked, Blank, Call, Tally
 from muralist.photo import Photo
 from muralist.place import canvas_place
+from muralist.planning.calibration import Seconds
+from muralist.planning.footprint import Footprint, footprint
+from muralist.planning.rehearsal import Canvases, canvases
 from muralist.query import Estimate, Query
-from muralist.rehearsal import Canvases, canvases
 from muralist.request import Request
-from muralist.schedule import Schedule
 from muralist.sinks import file_bytes, spooled_bytes
+from muralist.solvers.memory import canvases_of
+from muralist.solvers.schedule import Schedule
 from muralist.stage import Stage
 
 __all__ = ["Plan", "StagePlan", "Work", "plan", "work"]

@@ -14,10 +14,10 @@ from muralist.canvas import Size, View
 from muralist.events import StageDone, Ticked
 from muralist.generation import generate
 from muralist.guides import Reference
-from muralist.held import Held
 from muralist.models.base import Card
 from muralist.models.blank import NO_TEXT
 from muralist.models.prompt import Prompt
+from muralist.planning.held import Held
 from muralist.query import Cond, Denoiser, Estimate, Guided, Part, Query
 from muralist.request import Request
 from muralist.stage import Before, Codec, Stage

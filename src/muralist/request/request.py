@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 
 from muralist.canvas import Size
-from muralist.conditioning import (
+from muralist.denoisers import CFG, Guider, Told
+from muralist.errors import BadRequest
+from muralist.guides import Reference
+from muralist.methods import DemoFusion, method_from_json, method_to_json
+from muralist.models import Card, Checkpoint, Model, card
+from muralist.models.blank import Blank
+from muralist.models.prompt import Prompt
+from muralist.photo import Given, Photo, digest, photo
+from muralist.query import Control, Framing, Guided, Painter
+from muralist.request.conditioning import (
     EMBEDS,
     SIZES,
     TEXTS,
@@ -22,20 +31,11 @@ from muralist.conditioning import (
     images,
     noted,
 )
-from muralist.controls import check_images, controls, images_from_json, photos
-from muralist.denoisers import CFG, Guider, Told
-from muralist.errors import BadRequest
-from muralist.guides import Reference
-from muralist.methods import DemoFusion, method_from_json, method_to_json
-from muralist.models import Card, Checkpoint, Model, card
-from muralist.models.blank import Blank
-from muralist.models.prompt import Prompt
-from muralist.photo import Given, Photo, digest, photo
-from muralist.query import Control, Framing, Guided, Painter
-from muralist.schedule import Schedule, SolverName, schedule
+from muralist.request.controls import check_images, controls, images_from_json, photos
+from muralist.request.target import LARGEST, check_ratio, enlarged_size, painted_size
 from muralist.settings import setting, validate
+from muralist.solvers.schedule import Schedule, SolverName, schedule
 from muralist.stage import Method, Stage
-from muralist.target import LARGEST, check_ratio, enlarged_size, painted_size
 
 __all__ = ["LONGEST_PROMPT", "Request", "origin"]
 

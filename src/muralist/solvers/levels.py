@@ -10,7 +10,7 @@ from torch import Tensor
 
 from muralist.errors import UnsupportedModel
 from muralist.query import Step
-from muralist.stepped import awake, takes_generator
+from muralist.solvers.stepped import awake, takes_generator
 
 __all__ = [
     "Level",
