@@ -35,7 +35,7 @@ def test_an_image_that_is_not_there_is_refused(run):
 
 def test_options_and_their_numbers_are_the_requests(run, image, monkeypatch):
     """And a picture tells them, and can be painted again like it."""
-    monkeypatch.setattr("muralist.request.card", lambda name: WITH_A_CONTROLNET.card)
+    monkeypatch.setattr("muralist.request.request.card", lambda name: WITH_A_CONTROLNET.card)
     monkeypatch.setattr(LOAD, lambda *_, **__: WITH_A_CONTROLNET)
     numbers = ("--control-scale", "0.4", "--control-start", "0.1", "--control-end", "0.9")
     code, _, err = run("paint", "a sea", *TOY, "--control-image", image, *numbers, "--out", "x.png")

@@ -376,6 +376,17 @@ def test_a_pipeline_without_text_encoders_paints_from_embeddings(fixture, reques
         by_us(bare, drawn, **TEXT)
 
 
+def test_an_empty_prompt_that_is_no_zeros_needs_an_encoder(tiny_sdxl):
+    """Without a negative prompt, such a pipeline is led away from an empty text."""
+    parts = {
+        name: None if name.startswith("text_encoder") else part
+        for name, part in tiny_sdxl.pipe.components.items()
+    }
+    bare = muralist.wrap(type(tiny_sdxl.pipe)(**parts, force_zeros_for_empty_prompt=False))
+    with pytest.raises(BadRequest, match="the pipeline has no text_encoder; give prompt_embeds"):
+        by_us(bare, random(1, 4, 32, 32), **without_negative(embeds(WIDTH)))
+
+
 # --- images ------------------------------------------------------------------------------------
 
 

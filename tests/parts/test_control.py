@@ -343,7 +343,7 @@ def test_a_request_with_images_survives_json(tiny_controlled, tmp_path, monkeypa
     Image.fromarray(picture(64, 64)).save(path)
     request = controlled(tiny_controlled, control_image=path, **ONE, control_guidance_end=[0.5])
     written = json.loads(json.dumps(request.to_json()))
-    monkeypatch.setattr("muralist.request.card", lambda name: tiny_controlled.card)
+    monkeypatch.setattr("muralist.request.request.card", lambda name: tiny_controlled.card)
     again = Request.from_json(written)
     assert again.to_json() == request.to_json()
     assert torch.equal(again.controls[0].image, request.controls[0].image)

@@ -11,7 +11,6 @@ from muralist.errors import BadRequest, MuralistError
 from muralist.methods import method_from_json
 from muralist.models import Checkpoint
 from muralist.request import Request
-from muralist.request.controls import images_from_json
 from muralist.series import Wanted
 from muralist.suggest import did_you_mean
 
@@ -97,8 +96,6 @@ def _request(known: dict[str, Any], liked: Mapping[str, Any], given: dict[str, A
         known["model"] = Checkpoint.from_json(known["model"])
     if isinstance(interval := known.get("guidance_interval"), list):
         known["guidance_interval"] = tuple(interval)
-    if "control_image" in known:
-        known["control_image"] = images_from_json(known["control_image"])
     if "width" in known or "height" in known:
         given = {name: value for name, value in given.items() if name != "size"}
     return request(liked, **{**given, **known})

@@ -89,25 +89,25 @@ def _under(view: View, control: Control, canvas: Size, factor: int, device: torc
     at, given = view.moved(-control.above, -control.left).times(factor), control.image
     down = _taps(at.top, at.height, at.step, size.height, given.shape[0])
     right = _taps(at.left, at.width, at.step, size.width, given.shape[1], at.wrap)
-    part = _sent(given[down.lines[:, None], right.lines], device)
-    shades = part.permute(2, 0, 1).float() / 255
+    part = given.index_select(0, down.lines).index_select(1, right.lines)
+    shades = _sent(part, device).permute(2, 0, 1).contiguous().float() / 255
     return right.weighed(2, down.weighed(1, shades))
 
 
 @dataclass(frozen=True)
 class _Taps:
-    """How samples along one axis are made of a picture's lines."""
+    """How samples along one axis are made of a picture's lines: of four each, or of one."""
 
     lines: Tensor  # those that are needed
-    index: Tensor  # 4, samples: which of them each sample is made of
-    weights: Tensor  # 4, samples
+    index: Tensor  # taps, samples: which of them each sample is made of
+    weights: Tensor  # taps, samples
 
     def weighed(self, axis: int, shades: Tensor) -> Tensor:
         """The samples, of the lines along an axis of `3 rows columns`."""
         index, weights = (_sent(each, shades.device) for each in (self.index, self.weights))
         shape = [-1 if at == axis else 1 for at in range(shades.ndim)]
-        four = zip(index, weights, strict=True)
-        return sum(shades.index_select(axis, at) * by.view(shape) for at, by in four)  # type: ignore
+        taps = zip(index, weights, strict=True)
+        return sum(shades.index_select(axis, at) * by.view(shape) for at, by in taps)  # type: ignore
 
 
 def _taps(start: int, count: int, step: int, extent: int, given: int, wrap: bool = False) -> _Taps:
@@ -122,10 +122,12 @@ def _taps(start: int, count: int, step: int, extent: int, given: int, wrap: bool
     far = place - first + torch.tensor([[1.0], [0.0], [-1.0], [-2.0]]).double()
     weights = _cubic(far.abs()) * ((at >= 0) & (at < extent))
     index = first.long() + torch.tensor([[-1], [0], [1], [2]])
-    # what has no weight is not looked at: on the picture's own pixels, three of four
     index = torch.where(weights == 0, first.long(), index).clamp(0, given - 1)
-    lines, index = index.unique(return_inverse=True)
-    return _Taps(lines, index, weights.float())
+    # what has no weight is not looked at: on the picture's own pixels, three of four
+    taps = (weights != 0).any(1)
+    taps[1] = True  # a view that lies beyond the picture is made of something, too
+    lines, index = index[taps].unique(return_inverse=True)
+    return _Taps(lines, index, weights[taps].float())
 
 
 def _cubic(far: Tensor) -> Tensor:

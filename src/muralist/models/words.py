@@ -102,7 +102,7 @@ def check_words(pipe: Any, prompt: Prompt) -> None:
     names = [name for name in ("text_encoder", "text_encoder_2") if hasattr(pipe, name)]
     encoders = [getattr(pipe, name) for name in names]
     if None in encoders:
-        zeros = prompt.negative_prompt is None and "force_zeros_for_empty_prompt" in pipe.config
+        zeros = prompt.negative_prompt is None and pipe.config.get("force_zeros_for_empty_prompt")
         led = prompt.negative_prompt_embeds is not None or zeros
         if prompt.prompt_embeds is not None and led:
             return

@@ -9,8 +9,9 @@ from torch import Tensor
 from muralist.errors import BadRequest
 from muralist.models.base import Card
 from muralist.models.prompt import Prompt
-from muralist.photo import Given, Photo, digest, photo
+from muralist.photo import Given, Photo
 from muralist.query import Framing
+from muralist.request.controls import photos
 
 __all__ = [
     "EMBEDS",
@@ -22,7 +23,6 @@ __all__ = [
     "check_told",
     "framings",
     "images",
-    "noted",
 ]
 
 Pair: TypeAlias = tuple[int, int]
@@ -65,13 +65,7 @@ def images(given: Images | None) -> tuple[tuple[Photo, ...], ...]:
     What `Photo.to_json` made is read again. Raises `BadRequest` for what is no image.
     """
     each: Any = given if isinstance(given, list | tuple) else [] if given is None else [given]
-    several = (some if isinstance(some, list | tuple) else [some] for some in each)
-    return tuple(tuple(map(photo, some)) for some in several)
-
-
-def noted(embeds: Tensor) -> dict[str, str]:
-    """Embeddings as JSON that tells others apart, and does not hold them."""
-    return {"digest": digest(embeds.detach().float().cpu().numpy())}
+    return tuple(map(photos, each))
 
 
 def framings(sizes: Mapping[str, Sequence[int]]) -> tuple[Framing, Framing] | None:

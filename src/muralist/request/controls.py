@@ -1,6 +1,6 @@
 """Control images and their numbers as they are asked for, as what ControlNets are shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,31 +8,24 @@ import torch
 from muralist.canvas import Size
 from muralist.errors import BadRequest
 from muralist.models.base import Card
-from muralist.photo import Given, Photo, from_json, photo
+from muralist.photo import Given, Photo, photo
 from muralist.query import Control
 
-__all__ = ["check_images", "controls", "images_from_json", "photos"]
+__all__ = ["check_images", "controls", "photos"]
 
 _MOST = 10.0  # of a scale, of which 1 is usual
 _LONGER = 0.01  # by which the ratio of an image may differ from the picture's
 
 
 def photos(given: Given | Sequence[Given] | None) -> tuple[Photo, ...]:
-    """One image or several, as photos. Raises `BadRequest` for what is no image."""
+    """One image or several, read; what `Photo.to_json` made is read again.
+
+    Raises `BadRequest` for what is no image.
+    """
     if given is None:
         return ()
     several = isinstance(given, list | tuple)
     return tuple(photo(each) for each in (given if several else [given]))  # type: ignore
-
-
-def images_from_json(given: Any) -> Any:
-    """Control images as a request is told them: photos of what `Photo.to_json` made.
-
-    What it did not make, a path say, stays as it is.
-    """
-    if not isinstance(given, list):
-        return given
-    return [from_json(each) if isinstance(each, Mapping) else each for each in given]
 
 
 def check_images(images: Sequence[Photo], card: Card, size: Size) -> None:
