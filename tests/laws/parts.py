@@ -268,6 +268,8 @@ def poisoned(stage: int, step: int) -> Amend:
 
 
 # It has room for a control image, and does not look at it, as it does not at its prompt.
+# Those that any model is enough for.
+ALONE = {name: method for name, method in METHODS.items() if name != "AccDiffusion2"}
 TOY = Toy(card=replace(Toy().card, controlnets=1))
 
 

@@ -181,7 +181,7 @@ def canvases(method, steps: int, scheduler: str = "DDIMScheduler") -> int:
     Views (16 x 16, one at a time) and the canvases of earlier stages are smaller, weights of a
     fusion have one channel, and none of them counts.
     """
-    toy = Toy()
+    toy = TOY
     card = replace(toy.card, scheduler={**toy.card.scheduler, "_class_name": scheduler})
     request = toy_request(
         method,

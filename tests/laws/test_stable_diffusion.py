@@ -16,7 +16,7 @@ from muralist.canvas import Size
 from muralist.models import card
 from muralist.models.prompt import Prompt
 from muralist.patches import Probe
-from tests.laws.parts import METHODS, distance, normal, painted, query
+from tests.laws.parts import ALONE, METHODS, distance, normal, painted, query
 
 SD21 = {  # what sets its network apart from SD 1.5's
     "attention_head_dim": [2, 4],
@@ -25,7 +25,7 @@ SD21 = {  # what sets its network apart from SD 1.5's
     "sample_size": 24,
 }
 ZERO_SNR = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
-EVERY_METHOD = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+EVERY_METHOD = pytest.mark.parametrize("method", ALONE.values(), ids=ALONE)
 
 
 def pipeline(

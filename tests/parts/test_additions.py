@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 import muralist
@@ -143,7 +144,8 @@ def test_settings_of_a_picture_name_all_that_was_loaded(plain, base, tmp_path):
         ip_adapter=(ip_adapter(tmp_path / "ip", plain.pipe), 0.7),
         controlnet=controlnet(tmp_path / "net", plain.pipe),
     )
-    request = Request(model=checkpoint)
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "like.png")
+    request = Request(model=checkpoint, ip_adapter_image=tmp_path / "like.png")
     settings = json.loads(json.dumps(request.to_json()))
     again = Request.from_json(settings)
     assert again.model == checkpoint

@@ -25,6 +25,7 @@ from muralist.models.prompt import Prompt
 from muralist.stage import progression
 from tests.laws.parts import (
     METHODS,
+    TOY,
     Watched,
     events,
     normal,
@@ -101,7 +102,7 @@ def test_the_picture_is_its_last_stage():
 def test_the_callback_gets_what_generate_says(method):
     told = []
     settings = {"height": 40, "width": 40, "num_inference_steps": 4}
-    picture = muralist.paint(Toy(), "", method=method, callback=told.append, **settings)
+    picture = muralist.paint(TOY, "", method=method, callback=told.append, **settings)
     expected = events(toy_request(method))
     assert [type(event) for event in told] == [type(event) for event in expected]
     assert told[-1].picture is picture

@@ -18,7 +18,7 @@ from muralist.models import Toy
 from muralist.picture import Picture, StageResult
 from muralist.request import LONGEST_PROMPT
 from muralist.sinks import check_writable, read_settings, save
-from tests.laws.parts import METHODS, Watched, normal, painted, toy_request
+from tests.laws.parts import ALONE, Watched, normal, painted, toy_request
 
 ENDINGS = ["png", "jpg", "jpeg", "webp", "PNG", "tif", "tiff", "dzi", "DZI"]
 EVERY_ENDING = pytest.mark.parametrize("ending", ENDINGS)
@@ -68,7 +68,7 @@ def test_files_say_that_they_are_srgb_and_how_dense_prints_are(tmp_path, ending)
     assert density == pytest.approx((300, 300), abs=0.01)  # PNG counts pixels a metre, in whole
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("method", ALONE.values(), ids=ALONE)
 def test_the_settings_in_a_file_paint_the_same_picture(method, tmp_path):
     one = painted(toy_request(method, model="toy", seed=11))
     again = painted(Request.from_json(read_settings(one.save(tmp_path / "one.png"))))

@@ -46,7 +46,9 @@ class ControlNets:
     network: Any  # a ControlNetModel, a MultiControlNetModel, or None
     factor: int  # pixels per latent cell, along one side
 
-    def residuals(self, x: Tensor, q: Query, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def residuals(
+        self, x: Tensor, timestep: Tensor, q: Query, asked: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """What the network adds to its own activations, as its arguments.
 
         `x` is the batch on the device, `asked` what the network is asked with beside it. Nothing
@@ -59,6 +61,7 @@ class ControlNets:
         several = hasattr(self.network, "nets")
         down, mid = self.network(
             x,
+            timestep,
             **asked,
             controlnet_cond=seen if several else seen[0],
             conditioning_scale=strengths if several else strengths[0],

@@ -24,15 +24,15 @@ def predict(
     """One evaluation of a UNet, in its own dtype; x and the answer stay where x is."""
     dtype, cond = network.dtype, q.cond.rows(len(x))
     sample, images = x.to(device, dtype), [each.to(device, dtype) for each in cond.images]
+    timestep = torch.full((len(x),), q.step.timestep, device=device)
     asked = {
-        "timestep": torch.full((len(x),), q.step.timestep, device=device),
         "encoder_hidden_states": cond.embeds.to(device, dtype),
         "added_cond_kwargs": {**(added or {}), **({"image_embeds": images} if images else {})},
     }
-    residuals = nets.residuals(sample, q, asked)
+    residuals = nets.residuals(sample, timestep, q, asked)
     told = _told(network, q.told, device)
-    output = network(sample, **asked, **residuals, timestep_cond=told, return_dict=False)[0]
-    output = output.to(x.device, x.dtype)
+    asked |= {**residuals, "timestep_cond": told}
+    output = network(sample, timestep, **asked, return_dict=False)[0].to(x.device, x.dtype)
     return Estimate(x, q.step.carry * x - q.step.gain * output)
 
 
