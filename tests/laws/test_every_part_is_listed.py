@@ -6,10 +6,11 @@ from types import ModuleType
 import pytest
 
 import muralist
-from muralist import denoisers, fuse, guides, solve, views
+from muralist import denoisers, fuse, guides, views
+from muralist.solvers import pairs
 from tests.laws import parts
 
-NO_PARTS = {solve.Solver}  # what they are
+NO_PARTS = {pairs.Solver}  # what they are
 
 
 def exported(module: ModuleType) -> dict[str, object]:
@@ -23,7 +24,7 @@ def is_among(part: object, listed: list) -> bool:
 
 @pytest.mark.parametrize(
     ("module", "listed"),
-    [(views, parts.VIEWS), (fuse, parts.FUSIONS), (solve, parts.SOLVERS)],
+    [(views, parts.VIEWS), (fuse, parts.FUSIONS), (pairs, parts.SOLVERS)],
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_every_exported_part_is_under_the_laws(module, listed):
