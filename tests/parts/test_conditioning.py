@@ -387,6 +387,16 @@ def test_an_empty_prompt_that_is_no_zeros_needs_an_encoder(tiny_sdxl):
         by_us(bare, random(1, 4, 32, 32), **without_negative(embeds(WIDTH)))
 
 
+def test_long_embeddings_cannot_be_led_away_from_an_empty_text(tiny_sdxl):
+    """As such a pipeline does, whose empty prompt is no zeros."""
+    parts = tiny_sdxl.pipe.components
+    model = muralist.wrap(type(tiny_sdxl.pipe)(**parts, force_zeros_for_empty_prompt=False))
+    drawn = random(1, 4, 32, 32).to(model.device)
+    with pytest.raises(BadRequest, match=r"has 154 tokens, .* leads away from 77; give"):
+        by_us(model, drawn, **without_negative(embeds(WIDTH, 154)))
+    assert by_us(model, drawn, **without_negative(embeds(WIDTH, 20))).isfinite().all()
+
+
 # --- images ------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """Pipelines as their owners have them: painted with as they are, and left as they were."""
 
+import pickle
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -128,6 +129,22 @@ def test_loras_scaled_fused_or_put_away_are_painted_with_so(model, tmp_path):
     pipe.unfuse_lora()
     pipe.disable_lora()
     assert distance(picture(wrapped), before) < 1e-3
+
+
+def test_what_was_added_after_loading_does_not_travel(model, tmp_path):
+    """Workers would load the model without it, and paint other views than this process."""
+    pickle.dumps(model)
+    lora(tmp_path / "lora.safetensors", model.pipe)
+    model.pipe.load_lora_weights(tmp_path, weight_name="lora.safetensors")
+    with pytest.raises(UnsupportedModel, match=r"with 0 LoRA\(s\) and has 1 now"):
+        pickle.dumps(model)
+    model.pipe.unload_lora_weights()
+    pickle.dumps(model)
+    file = ip_adapter(tmp_path / "ip", model.pipe)
+    folder, _, name = file.rpartition("/")
+    model.pipe.load_ip_adapter(folder, subfolder="", weight_name=name)
+    with pytest.raises(UnsupportedModel, match=r"with 0 IP-Adapter\(s\) and has 1 now"):
+        pickle.dumps(model)
 
 
 # --- offloading --------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ import torch
 
 from muralist.errors import BadRequest
 from muralist.models.base import Card, Model
-from muralist.models.cards import ALIASES, SUPPORTED, card, checkpoint_of
+from muralist.models.cards import ALIASES, card, checkpoint_of
 from muralist.models.checkpoint import Checkpoint, IPAdapter, Lora, OneIPAdapter, OneLora
+from muralist.models.families import FAMILIES
 from muralist.models.loading import pipeline
 from muralist.models.sd import SD
 from muralist.models.sdxl import SDXL
@@ -33,8 +34,6 @@ __all__ = [
     "suited",
     "wrap",
 ]
-
-_ADAPTERS: dict[str, type[SD] | type[SDXL]] = dict(zip(SUPPORTED, (SD, SDXL), strict=True))
 
 
 def load(
@@ -77,7 +76,7 @@ def load(
         return Toy()
     device = torch.device(device or best_device())
     pipe = pipeline(facts, dtype or suited(device)).to(device)
-    return _ADAPTERS[facts.pipeline](pipe, facts, loaded=True)
+    return FAMILIES[facts.pipeline](pipe, facts, loaded=True)
 
 
 def suited(device: str | torch.device | None = None) -> torch.dtype:
@@ -98,7 +97,7 @@ def wrap(pipe: Any, name: str | None = None) -> Model:
     Raises `UnsupportedModel` for all other pipelines, and for networks that inpaint or refine.
     """
     facts = facts_of(pipe, name)
-    return _ADAPTERS[facts.pipeline](pipe, facts)
+    return FAMILIES[facts.pipeline](pipe, facts)
 
 
 def best_device() -> torch.device:

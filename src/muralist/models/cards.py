@@ -12,6 +12,7 @@ from muralist.models.architectures import ARCHITECTURES, Configs
 from muralist.models.base import Card
 from muralist.models.checkpoint import Checkpoint
 from muralist.models.checks import check_additions
+from muralist.models.families import FAMILIES
 from muralist.models.files import header, local, on_hub, read
 from muralist.models.single_file import family, scheduler_of, side_of
 from muralist.models.toy import Toy
@@ -20,7 +21,6 @@ from muralist.suggest import did_you_mean
 
 __all__ = [
     "ALIASES",
-    "SUPPORTED",
     "card",
     "card_of_configs",
     "configs_of",
@@ -28,8 +28,6 @@ __all__ = [
     "single_file",
     "source_of",
 ]
-
-SUPPORTED = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 
 _SDXL_SCHEDULER = {
     "_class_name": "EulerDiscreteScheduler",
@@ -227,9 +225,9 @@ def card_of_configs(checkpoint: Checkpoint, configs: Configs) -> Card:
     """The card that a pipeline's own configs describe."""
     name, unet, vae = checkpoint.name, configs["unet"], configs["vae"]
     architecture = str(configs["pipeline"].get("_class_name"))
-    if architecture not in SUPPORTED:
+    if architecture not in FAMILIES:
         raise UnsupportedModel(
-            f"{name!r} is a {architecture}; {' and '.join(SUPPORTED)} are supported"
+            f"{name!r} is a {architecture}; {' and '.join(FAMILIES)} are supported"
         )
     if unet["in_channels"] != vae["latent_channels"]:
         raise UnsupportedModel(

@@ -8,7 +8,7 @@ import torch
 from muralist.models.base import Card
 from muralist.models.control import controlnets
 
-__all__ = ["live_card", "live_device"]
+__all__ = ["live_card", "live_device", "loras"]
 
 
 def live_card(facts: Card, pipe: Any) -> Card:
@@ -38,6 +38,13 @@ def live_device(pipe: Any) -> torch.device:
     if hook is not None or any(hasattr(each, "_diffusers_hook") for each in grouped):
         return pipe._execution_device
     return next(pipe.unet.parameters()).device
+
+
+def loras(pipe: Any) -> int:
+    """How many LoRAs are loaded into a pipeline's networks, whether they are at work or not."""
+    return len(
+        {name for one in pipe.components.values() for name in getattr(one, "peft_config", ())}
+    )
 
 
 def _scheduler(scheduler: Any) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class SD:
     loaded: bool = False  # from its checkpoint, as any other process can
 
     def __reduce__(self) -> tuple:
-        return by_name(self, self.pipe.unet.dtype, self.loaded)
+        return by_name(self, self.pipe, self.pipe.unet.dtype, self.loaded)
 
     @property
     def card(self) -> Card:

@@ -98,18 +98,28 @@ def _beyond(pipe: Any, tokenizer: Any, text: str) -> str:
 
 
 def check_words(pipe: Any, prompt: Prompt) -> None:
-    """Raises `BadRequest` for more layers skipped than there are, and for words nobody encodes."""
+    """Raises `BadRequest` for more layers skipped than there are, and for words nobody encodes.
+
+    Also for embeddings that are longer than the text they are to be led away from can be.
+    """
+    zeros = prompt.negative_prompt is None and pipe.config.get("force_zeros_for_empty_prompt")
+    led = prompt.negative_prompt_embeds is not None or zeros
     names = [name for name in ("text_encoder", "text_encoder_2") if hasattr(pipe, name)]
     encoders = [getattr(pipe, name) for name in names]
     if None in encoders:
-        zeros = prompt.negative_prompt is None and pipe.config.get("force_zeros_for_empty_prompt")
-        led = prompt.negative_prompt_embeds is not None or zeros
         if prompt.prompt_embeds is not None and led:
             return
         raise BadRequest(
             f"the pipeline has no {names[encoders.index(None)]}; give prompt_embeds and"
             " negative_prompt_embeds instead of texts"
         )
+    if prompt.prompt_embeds is not None and not led:
+        count, room = prompt.prompt_embeds.shape[1], pipe.tokenizer.model_max_length
+        if count > room:
+            raise BadRequest(
+                f"the prompt has {count} tokens, and what guidance leads away from {room}; give"
+                " prompt_embeds and negative_prompt_embeds of the same length"
+            )
     most = min(each.config.num_hidden_layers for each in encoders) - (len(encoders) - 1)
     if prompt.clip_skip is not None and prompt.clip_skip > most:
         raise BadRequest(f"clip_skip is {prompt.clip_skip}; this model has layers for 0 to {most}")
