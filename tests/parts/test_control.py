@@ -343,7 +343,7 @@ def test_a_request_with_images_survives_json(tiny_controlled, tmp_path, monkeypa
     Image.fromarray(picture(64, 64)).save(path)
     request = controlled(tiny_controlled, control_image=path, **ONE, control_guidance_end=[0.5])
     written = json.loads(json.dumps(request.to_json()))
-    monkeypatch.setattr("muralist.request.card", lambda name: tiny_controlled.card)
+    monkeypatch.setattr("muralist.request.request.card", lambda name: tiny_controlled.card)
     again = Request.from_json(written)
     assert again.to_json() == request.to_json()
     assert torch.equal(again.controls[0].image, request.controls[0].image)
@@ -370,6 +370,14 @@ def test_a_request_with_images_survives_json(tiny_controlled, tmp_path, monkeypa
 def test_bad_conditions_are_refused_in_a_sentence(tiny_controlled, change, sentence):
     with pytest.raises(BadRequest, match=sentence):
         controlled(tiny_controlled, **change)
+
+
+def test_a_photo_holds_its_own_enlargement_whose_sides_are_whole_cells(tiny_controlled):
+    """A tile ControlNet is shown the photo: 100x75 twice as large is 200x152, 1.3 % higher."""
+    image = picture(75, 100)
+    sizes = {"height": None, "width": None, "scale": 2}
+    request = controlled(tiny_controlled, image=image, control_image=image, **sizes)
+    assert request.size.times(request.card.factor) == (152, 200)
 
 
 def test_an_image_for_a_model_without_controlnets_is_refused(tiny_sdxl):
