@@ -127,6 +127,8 @@ def paint(
     noise, latents = (asked.pop(name, None) for name in ("noise", "latents"))
     job, spool = (asked.pop(name, None) for name in ("job", "spool"))
     several = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
+    if not several:
+        raise BadRequest("there are no prompts; an empty text is one, an empty list is none")
     seed = _seed(asked.pop("seed", None), asked.pop("generator", None))
     starts = _for_each(several, "latents", latents)
     own = [name for name in (*TEXTS, *EMBEDS) if name in asked]
