@@ -99,6 +99,8 @@ def _request(known: dict[str, Any], liked: Mapping[str, Any], given: dict[str, A
         known["guidance_interval"] = tuple(interval)
     if "control_image" in known:
         known["control_image"] = images_from_json(known["control_image"])
-    if "width" in known or "height" in known:
+    if {"width", "height", "scale"} & set(known):
         given = {name: value for name, value in given.items() if name != "size"}
+    if "scale" in known:
+        liked = {name: value for name, value in liked.items() if name not in ("height", "width")}
     return request(liked, **{**given, **known})

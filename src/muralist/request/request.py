@@ -202,6 +202,12 @@ class Request:
             raise BadRequest(f"{name} draws the control image itself; control_image is not for it")
 
     @property
+    def photos(self) -> tuple[Photo, ...]:
+        """All images that were given."""
+        start = (self.origin,) if isinstance(self.origin, Photo) else ()
+        return (*start, *self._control_images, *(each for some in self.shown for each in some))
+
+    @property
     def _control_images(self) -> tuple[Photo, ...]:
         return photos(self.control_image)
 
@@ -375,3 +381,5 @@ def _check_latents(image: Tensor, channels: int) -> None:
             f"the image is latents of shape {tuple(image.shape)}; 1 {channels} and two sides are"
             " needed"
         )
+    if not image.isfinite().all():
+        raise BadRequest("the image is latents in which there are NaN or infinite values")
