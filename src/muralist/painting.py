@@ -186,6 +186,8 @@ def _seed(seed: int | None, generator: torch.Generator | None) -> int:
         raise BadRequest("give seed or generator, not both")
     if generator is None:
         return seed or 0
+    if not isinstance(generator, torch.Generator):
+        raise BadRequest("generator is not one generator of torch's; seeds of several count up")
     return int(torch.randint(2**62, (), generator=generator, device=generator.device))
 
 
