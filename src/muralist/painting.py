@@ -127,6 +127,8 @@ def paint(
     noise, latents = (asked.pop(name, None) for name in ("noise", "latents"))
     job, spool = (asked.pop(name, None) for name in ("job", "spool"))
     several = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
+    if not several:
+        raise BadRequest("there are no prompts; an empty text is one, an empty list is none")
     seed = _seed(asked.pop("seed", None), asked.pop("generator", None))
     starts = _for_each(several, "latents", latents)
     own = [name for name in (*TEXTS, *EMBEDS) if name in asked]
@@ -184,6 +186,8 @@ def _seed(seed: int | None, generator: torch.Generator | None) -> int:
         raise BadRequest("give seed or generator, not both")
     if generator is None:
         return seed or 0
+    if not isinstance(generator, torch.Generator):
+        raise BadRequest("generator is not one generator of torch's; seeds of several count up")
     return int(torch.randint(2**62, (), generator=generator, device=generator.device))
 
 

@@ -104,7 +104,8 @@ def from_json(given: Mapping[str, Any]) -> Photo:
 
 def _read(path: Path) -> np.ndarray:
     if not path.is_file():
-        raise BadRequest(f"{path} is {'a folder' if path.is_dir() else 'no file'}, not an image")
+        kind = "a folder" if path.is_dir() else "no file"
+        raise BadRequest(f"{path} is {kind}; an image file is needed")
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)

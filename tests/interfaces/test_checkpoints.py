@@ -66,6 +66,7 @@ def test_a_run_is_taken_up_with_what_was_loaded(run, file, monkeypatch):
         (("--ip-adapter", "none.safetensors=0.5"), "there is no IP-Adapter"),
         (("--vae", "none"), "there is no autoencoder 'none'; a folder or a hub id"),
         (("--textual-inversion", "none.safetensors"), "there is no textual inversion"),
+        (("--lora", "x=2000"), "LoRA is 2000.0; a number from -1000 to 1000 is needed"),
         (("--config", "none"), "config is for a single file"),
     ],
 )
@@ -75,3 +76,9 @@ def test_what_is_not_there_is_refused_before_a_model_is_loaded(run, options, rea
     assert code == 2
     assert reason in err
     assert err.count("\n") == 1
+
+
+def test_a_single_file_that_is_not_there_is_said_so_though_configs_are(run):
+    """Not that configs are for another kind of model."""
+    code, _, err = run("paint", "a sea", "--model", "no.safetensors", "--config", BASE)
+    assert (code, err) == (2, "muralist: there is no file 'no.safetensors'\n")

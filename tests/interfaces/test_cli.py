@@ -504,7 +504,7 @@ def test_what_sdxl_is_told_is_typed_and_kept(run):
         (("--original-size", "640"), "original_size is '640'; WIDTHxHEIGHT in pixels is needed"),
         (("--target-size", "axb"), "target_size is 'axb'; WIDTHxHEIGHT in pixels is needed"),
         (("--crop", "64x0"), "crop is '64x0'; LEFT,TOP in pixels is needed, 64,0 for example"),
-        (("--ip-adapter-image", "no.png"), "no.png is no file, not an image"),
+        (("--ip-adapter-image", "no.png"), "no.png is no file; an image file is needed"),
     ],
 )
 def test_what_the_model_cannot_be_told_is_refused(run, given, message):

@@ -30,7 +30,15 @@ def test_an_image_for_a_model_without_controlnets_is_refused(run, image):
 
 def test_an_image_that_is_not_there_is_refused(run):
     code, _, err = run("paint", "a sea", *TOY, "--control-image", "gone.png")
-    assert (code, err) == (2, "muralist: gone.png is no file, not an image\n")
+    assert (code, err) == (2, "muralist: gone.png is no file; an image file is needed\n")
+
+
+def test_numbers_for_no_image_are_refused(run):
+    """Also where a method draws the image itself: they are settings of it."""
+    code, _, err = run("paint", "a sea", *TOY, "--control-scale", "0.5")
+    assert code == 2 and "is given, and no --control-image" in err
+    assert "--set controlnet_conditioning_scale=NUMBER" in err
+    assert not list(Path.cwd().iterdir())
 
 
 def test_options_and_their_numbers_are_the_requests(run, image, monkeypatch):

@@ -1,5 +1,7 @@
 """Custom pipelines of diffusers, loaded as their users load them, from a local folder."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -67,7 +69,9 @@ def test_texts_and_embeddings_are_one_for_each_prompt(pipe):
     second = {name: rows[1:] for name, rows in words.items()}
     (third,) = pipe(**second, **{**asked, "seed": 3}).images
     assert torch.equal(four[2], third)  # seeds count up
-    both = pipe(["a", "b"], negative_prompt=["c", "d"], **asked).images
+    both = pipe(("a", "b"), negative_prompt=("c", "d"), **asked).images
+    twice = pipe(("a", "b"), negative_prompt=("c", "d"), num_images_per_prompt=2, **asked).images
+    assert len(twice) == 4
     (alone,) = pipe("b", negative_prompt="d", **{**asked, "seed": 2}).images
     assert torch.equal(both[1], alone)
 
@@ -78,11 +82,22 @@ def test_texts_and_embeddings_are_one_for_each_prompt(pipe):
         ({"output_type": "jpeg"}, "output_type is 'jpeg'; pil, np, pt, latent are possible"),
         ({"height": 12}, "a picture of 12x12 pixels is not possible"),
         ({"strides": 3}, "no argument 'strides'"),
+        ({"num_images_per_prompt": 0}, "num_images_per_prompt is 0; a whole number from 1"),
+        ({"num_images_per_prompt": 1.5}, r"num_images_per_prompt is 1\.5; a whole number from 1"),
+        ({"prompt": 5}, "prompt is 5; a text is needed"),
+        ({"prompt": []}, "there are no prompts"),
+        ({"generator": [torch.Generator()]}, "generator is not one generator of torch's"),
     ],
 )
 def test_what_cannot_be_painted_is_refused_in_a_sentence(pipe, wrong, sentence):
     with pytest.raises((muralist.BadRequest, TypeError), match=sentence):
-        pipe("a cat", **{**SMALL, **wrong})
+        pipe(**{"prompt": "a cat", **SMALL, **wrong})
+
+
+def test_wrapping_warns_of_nothing(pipe):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        muralist.wrap(pipe)
 
 
 def test_a_generator_and_a_callback_are_taken_as_by_diffusers(pipe):

@@ -100,6 +100,29 @@ def test_a_stopped_run_goes_on_while_its_image_is_there(run, tmp_path, monkeypat
     assert np.array_equal(read("a.png").pixels, expected)
 
 
+@pytest.mark.parametrize("out", ["photo.png", "../{}/photo.png", "link.png"])
+def test_a_picture_is_not_painted_over_its_own_photo(run, tmp_path, out):
+    before = (tmp_path / "photo.png").read_bytes()
+    (tmp_path / "link.png").symlink_to("photo.png")
+    code, _, said = run("upscale", "photo.png", *TOY, "--out", out.format(tmp_path.name))
+    assert code == 2 and "photo.png is an image that is read for it" in said.replace(
+        "link", "photo"
+    )
+    line = {"prompt": "", "image": "photo.png", "out": "photo.png"}
+    (tmp_path / "p.jsonl").write_text(json.dumps(line))
+    assert run("paint", "--prompts", "p.jsonl", *TOY, "--out", ".")[0] == 2
+    assert (tmp_path / "photo.png").read_bytes() == before
+    assert not list(tmp_path.glob("*.job"))
+
+
+def test_a_line_that_says_how_many_times_goes_before_a_size(run, tmp_path):
+    (tmp_path / "p.jsonl").write_text(json.dumps({"prompt": "", "image": "photo.png", "scale": 2}))
+    arguments = ("--prompts", "p.jsonl", *TOY)
+    assert run("paint", *arguments, "--size", "81x54", "--out", "made")[0] == 0
+    assert run("paint", *arguments, "--like", "made/0001.png", "--out", "more")[0] == 0
+    assert read("made/0001.png").size == read("more/0001.png").size == (36, 54)
+
+
 def test_a_plan_of_an_image(run):
     code, out, _ = run("plan", *TOY, "--image", "photo.png", "--scale", "4", "--json")
     assert code == 0

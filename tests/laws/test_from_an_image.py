@@ -341,6 +341,7 @@ def test_a_size_is_never_more_than_half_a_cell_from_what_was_asked(image, scale)
         ({"image": torch.zeros(1, 4, 8, 8)}, "1 3 and two sides"),
         ({"image": torch.zeros(2, 3, 8, 8)}, "1 3 and two sides"),
         ({"image": torch.zeros(3, 8, 8)}, "1 3 and two sides"),
+        ({"image": torch.full((1, 3, 8, 8), float("nan"))}, "latents in which there are NaN"),
         ({"image": "nowhere.png"}, "nowhere.png is no file"),
     ],
 )

@@ -372,6 +372,14 @@ def test_bad_conditions_are_refused_in_a_sentence(tiny_controlled, change, sente
         controlled(tiny_controlled, **change)
 
 
+def test_a_photo_holds_its_own_enlargement_whose_sides_are_whole_cells(tiny_controlled):
+    """A tile ControlNet is shown the photo: 100x75 twice as large is 200x152, 1.3 % higher."""
+    image = picture(75, 100)
+    sizes = {"height": None, "width": None, "scale": 2}
+    request = controlled(tiny_controlled, image=image, control_image=image, **sizes)
+    assert request.size.times(request.card.factor) == (152, 200)
+
+
 def test_an_image_for_a_model_without_controlnets_is_refused(tiny_sdxl):
     with pytest.raises(BadRequest, match=r"control_image is given, and .* has no ControlNet"):
         controlled(tiny_sdxl)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import muralist
-import muralist.generation  # before `load` is replaced, which it imports by name
+import muralist.generation
+import muralist.painting  # both before `load` is replaced, which they import by name
 from muralist import BadRequest, DemoFusion, ModelNotFound, MultiDiffusion, Request
 from muralist.models import Toy
 
@@ -18,6 +19,7 @@ def nothing_is_loaded(monkeypatch):
 
     monkeypatch.setattr("muralist.models.load", refuse)
     monkeypatch.setattr("muralist.generation.load", refuse)
+    monkeypatch.setattr("muralist.painting.load", refuse)
 
 
 WORDS, POOLED = torch.zeros(1, 77, 2048), torch.zeros(1, 1280)
@@ -196,6 +198,17 @@ def test_paint_refuses_before_it_loads(change, message):
 def test_paint_refuses_before_it_loads_with_several_prompts_too(change):
     with pytest.raises(BadRequest):
         muralist.paint("sdxl", ["a cat", "a dog"], **change)
+
+
+def test_no_prompt_at_all_is_refused():
+    with pytest.raises(BadRequest, match="there are no prompts"):
+        muralist.paint("toy", [])
+
+
+def test_what_names_no_model_is_told_by_its_type():
+    """A pipeline's own text is a page long."""
+    with pytest.raises(ModelNotFound, match=r"in wrap\(pipe\); this is of type object"):
+        Request(model=object())  # type: ignore
 
 
 def test_a_model_that_is_not_there_is_said_so_when_asked_for():

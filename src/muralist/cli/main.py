@@ -79,6 +79,7 @@ def paint(
     request = typed.request(liked, prompt=prompt, **look.asked(), **hands.limits())
     if like is None and prompt is None:
         raise BadRequest('there is no prompt; give one, for example "a red circle"')
+    typed.check_heard(request, look.asked())
     painting.begin(request, out or painting.free(Path("picture.png")), hands, files, json)
 
 
@@ -106,6 +107,7 @@ def upscale(
     if strength is not None:
         asked["set"] = [*asked.get("set", []), f"strength={strength}"]
     request = typed.request({}, prompt=prompt, **asked, **hands.limits())
+    typed.check_heard(request, asked)
     target = out or painting.free(Path(f"{image.stem}-upscaled.png"))
     painting.begin(request, target, hands, files, json)
 
@@ -175,8 +177,10 @@ def sheet(
         f"{name} {value}": typed.request({}, **typed.varied(asked, pairs, name, value))
         for value in values.split(",")
     }
-    target = check_writable(out or painting.free(Path("sheet.png")))
     first, *others = requests.values()
+    out = out or painting.free(Path("sheet.png"))
+    painting.spare(first.photos, out)
+    target = check_writable(out)
     first = painting.loaded(first, hands.device, hands.dtype)
     same = [first, *(replace(other, model=first.model) for other in others)]
     show.sheet(dict(zip(requests, same, strict=True)), target)

@@ -131,19 +131,25 @@ class Look:
     controlnet_conditioning_scale: Annotated[
         list[float] | None,
         Parameter(
-            name="--control-scale", negative="", help="how strongly they hold; 1 if unset, or each"
+            name="--control-scale",
+            negative="",
+            help="how strongly they hold; 1 if unset; repeat it for each",
         ),
     ] = None
     control_guidance_start: Annotated[
         list[float] | None,
         Parameter(
-            name="--control-start", negative="", help="fraction of the steps they begin at, or each"
+            name="--control-start",
+            negative="",
+            help="fraction of the steps they begin at; repeat it for each",
         ),
     ] = None
     control_guidance_end: Annotated[
         list[float] | None,
         Parameter(
-            name="--control-end", negative="", help="fraction of the steps they end at, or each"
+            name="--control-end",
+            negative="",
+            help="fraction of the steps they end at; repeat it for each",
         ),
     ] = None
     solver: Annotated[

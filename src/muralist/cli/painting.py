@@ -1,6 +1,6 @@
 """What the commands that paint have in common: where it goes, what is loaded, what stays."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from muralist.errors import BadRequest, MuralistError, OutOfMemory
 from muralist.job import Job
 from muralist.models import best_device, load
 from muralist.models.quiet import quiet
+from muralist.photo import Photo
 from muralist.request import Request
 from muralist.run import check_workers, hired, short_of_memory
 from muralist.series import RESULTS, Painting, alone, job_of, still_wanted
@@ -30,6 +31,7 @@ __all__ = [
     "go_on",
     "loaded",
     "many",
+    "spare",
     "target",
 ]
 
@@ -126,7 +128,15 @@ def many(
 
 def target(out: Path, request: Request) -> Path:
     """Where the picture goes, if it can."""
+    spare(request.photos, out)
     return check_writable(out, *request.size.times(request.card.factor))
+
+
+def spare(photos: Iterable[Photo], out: Path) -> None:
+    """`BadRequest` where a picture would be written over an image that it is painted from."""
+    read = [Path(photo.path) for photo in photos if photo.path is not None]
+    if any(path.exists() and out.exists() and path.samefile(out) for path in read):
+        raise BadRequest(f"{out} is an image that is read for it; the picture needs another name")
 
 
 def free(path: Path) -> Path:

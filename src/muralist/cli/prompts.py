@@ -96,6 +96,8 @@ def _request(known: dict[str, Any], liked: Mapping[str, Any], given: dict[str, A
         known["model"] = Checkpoint.from_json(known["model"])
     if isinstance(interval := known.get("guidance_interval"), list):
         known["guidance_interval"] = tuple(interval)
-    if "width" in known or "height" in known:
+    if {"width", "height", "scale"} & set(known):
         given = {name: value for name, value in given.items() if name != "size"}
+    if "scale" in known:
+        liked = {name: value for name, value in liked.items() if name not in ("height", "width")}
     return request(liked, **{**given, **known})

@@ -1,5 +1,6 @@
 """Requests, of what was typed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from muralist.request import Request
 from muralist.settings import parsed, settings_of
 from muralist.sinks import read_settings
 
-__all__ = ["liked", "pair", "request", "varied"]
+__all__ = ["check_heard", "liked", "pair", "request", "varied"]
 
 
 def request(liked: Mapping[str, Any], **given: Any) -> Request:
@@ -36,6 +37,16 @@ def request(liked: Mapping[str, Any], **given: Any) -> Request:
     if "crop" in known:
         known["crops_coords_top_left"] = _pair("crop", known.pop("crop"), ",", "LEFT,TOP", "64,0")
     return Request(**known)
+
+
+def check_heard(request: Request, given: Mapping[str, Any]) -> None:
+    """`BadRequest` for numbers that were typed for control images, where there are none."""
+    numbers = [name for name in given if re.match("controlnet_|control_guidance_", name)]
+    if numbers and not request.control_image:
+        raise BadRequest(
+            f"{numbers[0]} is given, and no --control-image; a method that draws its own takes"
+            f" --set {numbers[0]}=NUMBER"
+        )
 
 
 def liked(picture: Path | None) -> dict[str, Any]:

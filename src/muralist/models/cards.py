@@ -114,7 +114,10 @@ def checkpoint_of(model: str | Path | Checkpoint) -> Checkpoint:
     if isinstance(model, Checkpoint):
         return model
     if not isinstance(model, str | Path):
-        raise ModelNotFound(f"a model is named by a text or a Checkpoint, not by {model!r}")
+        raise ModelNotFound(
+            "a model is named by a text or a Checkpoint, or is a pipeline in wrap(pipe); this is of"
+            f" type {type(model).__name__}"
+        )
     return Checkpoint(str(model))
 
 
@@ -122,6 +125,8 @@ def _card_of(wanted: Checkpoint) -> Card:
     """The card of a checkpoint's name, nothing added."""
     file = single_file(wanted)
     if wanted.config is not None and file is None:
+        if wanted.name.endswith(".safetensors") and on_hub(wanted.name) is None:
+            raise ModelNotFound(f"there is no file {wanted.name!r}")
         raise BadRequest(f"config is for a single file, which {wanted.name!r} is not")
     if wanted.variant is not None and file is not None:
         raise BadRequest(f"{wanted.name!r} is a single file, which has no variants")

@@ -136,5 +136,5 @@ def _name(what: str, given: Any) -> str:
 
 
 def _check_number(what: str, given: Any) -> None:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not abs(given) < 1000:
-        raise BadRequest(f"{what} is {given!r}; a number is needed")
+    if isinstance(given, bool) or not isinstance(given, int | float) or not abs(given) <= 1000:
+        raise BadRequest(f"{what} is {given!r}; a number from -1000 to 1000 is needed")

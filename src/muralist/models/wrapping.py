@@ -33,7 +33,7 @@ def facts_of(pipe: Any, name: str | None) -> Card:
         raise UnsupportedModel(
             f"the {kind} refines (SDXL's refiner), which cannot paint from noise; wrap the base"
         )
-    source = name or str(getattr(pipe, "_name_or_path", "") or kind)
+    source = name or str(pipe.config.get("_name_or_path") or kind)
     configs = {
         "pipeline": {"_class_name": family},
         "unet": pipe.unet.config,

@@ -31,7 +31,7 @@ def images(
     `settings` are those of `muralist.paint`. `output_type` is `pil`, a list of images; `np` or
     `pt`, an array `B H W 3` or a tensor `B 3 H W`, 0 to 1; or `latent`, a tensor `B C H W`.
 
-    Raises `BadRequest` for another one.
+    Raises `BadRequest` for another one, and for less than one image.
     """
     from muralist.errors import BadRequest
     from muralist.models import wrap
@@ -46,19 +46,23 @@ def images(
     }
     if output_type not in made:
         raise BadRequest(f"output_type is {output_type!r}; {', '.join(made)} are possible")
+    count = 1 if num_images_per_prompt is None else num_images_per_prompt
+    if type(count) is not int or count < 1:
+        raise BadRequest(f"num_images_per_prompt is {count!r}; a whole number from 1 is needed")
     embeds = settings.get("prompt_embeds")
     nothing = [""] * (1 if embeds is None else len(embeds))
-    several = nothing if prompt is None else [prompt] if isinstance(prompt, str) else list(prompt)
+    given = nothing if prompt is None else prompt
+    several = given if isinstance(given, list | tuple) else [given]
     told = {name: given for name, given in settings.items() if name in (*TEXTS, *EMBEDS)}
-    several, *others = (
-        _repeated(given, num_images_per_prompt or 1) for given in (several, *told.values())
-    )
+    several, *others = (_repeated(each, count) for each in (several, *told.values()))
     settings |= dict(zip(told, others, strict=True))
     return made[output_type](paint(wrap(pipe), several, **settings))
 
 
 def _repeated(given: Any, count: int) -> Any:
-    """What is one for each prompt, so many times each: a list or the rows of a tensor."""
+    """What is one for each prompt, so many times each: a list, or a tensor's rows."""
     if isinstance(given, torch.Tensor):
         return given.repeat_interleave(count, 0)
-    return [each for each in given for _ in range(count)] if isinstance(given, list) else given
+    if isinstance(given, list | tuple):
+        return [each for each in given for _ in range(count)]
+    return given

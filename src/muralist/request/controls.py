@@ -10,11 +10,12 @@ from muralist.errors import BadRequest
 from muralist.models.base import Card
 from muralist.photo import Given, Photo, photo
 from muralist.query import Control
+from muralist.request.target import same_ratio
 
 __all__ = ["check_images", "controls", "photos"]
 
 _MOST = 10.0  # of a scale, of which 1 is usual
-_LONGER = 0.01  # by which the ratio of an image may differ from the picture's
+_LONGER = 0.01  # by which the ratio of an image may differ from the picture's, whatever a cell is
 
 
 def photos(given: Given | Sequence[Given] | None) -> tuple[Photo, ...]:
@@ -47,7 +48,7 @@ def check_images(images: Sequence[Photo], card: Card, size: Size) -> None:
         )
     for number, image in enumerate(images, start=1):
         longer = image.size.height * size.width / (image.size.width * size.height)
-        if abs(longer - 1) > _LONGER:
+        if abs(longer - 1) > _LONGER and not same_ratio(card, image.size, *size):
             raise BadRequest(
                 f"control image {number} is {image.size} pixels, the picture {size}: it lies over"
                 " all of the picture, and needs its ratio of height and width"

@@ -132,6 +132,12 @@ class Request:
         object.__setattr__(self, "control_image", photos(self.control_image))
         check(self)
 
+    @property
+    def photos(self) -> tuple[Photo, ...]:
+        """All images that were given."""
+        start = (self.origin,) if isinstance(self.origin, Photo) else ()
+        return (*start, *self.conditions, *(each for some in self.shown for each in some))
+
     @cached_property
     def card(self) -> Card:
         """What is known of the model."""

@@ -32,3 +32,5 @@ def check_start(start: Photo | Tensor, card: Card, height: int | None, width: in
             f"the image is latents of shape {tuple(start.shape)}; 1 {card.channels} and two sides"
             " are needed"
         )
+    elif not bool(start.isfinite().all()):
+        raise BadRequest("the image is latents in which there are NaN or infinite values")

@@ -4,7 +4,7 @@ from muralist.canvas import Size
 from muralist.errors import BadRequest
 from muralist.models import Card
 
-__all__ = ["LARGEST", "check_ratio", "enlarged_size", "painted_size"]
+__all__ = ["LARGEST", "check_ratio", "enlarged_size", "painted_size", "same_ratio"]
 
 LARGEST = 2**20  # pixels a side
 _SIDES = 4  # native ones, if nothing is said
@@ -55,11 +55,21 @@ def check_ratio(card: Card, image: Size, height: int | None, width: int | None) 
     """Raises `BadRequest` for sides of another ratio than the picture's, by more than a cell."""
     if not (height and width):
         return
-    high = width * image.height / image.width  # as high as it would be
-    wide = height * image.width / image.height
-    if min(abs(high - height), abs(wide - width)) > card.factor:
+    if not same_ratio(card, image, height, width):
+        high, wide = _fitting(image, height, width)
         fit = (card.nearest(high, width), card.nearest(height, wide))
         raise BadRequest(
             f"a picture of {Size(height, width)} pixels has another ratio than its image of"
             f" {image}; {' or '.join(str(size.times(card.factor)) for size in fit)} has the same"
         )
+
+
+def same_ratio(card: Card, image: Size, height: int, width: int) -> bool:
+    """Whether an image fits these sides to within a cell: a picture of it may be so large."""
+    high, wide = _fitting(image, height, width)
+    return min(abs(high - height), abs(wide - width)) <= card.factor
+
+
+def _fitting(image: Size, height: int, width: int) -> tuple[float, float]:
+    """As high as the image would be if it were so wide, and as wide if so high."""
+    return width * image.height / image.width, height * image.width / image.height
