@@ -234,7 +234,7 @@ def controlnet(at: Path, pipe, seed: int = 1, **changed) -> Path:
     """A ControlNet of a UNet's architecture, whose last layers are not zero."""
     from diffusers import ControlNetModel
 
-    net = ControlNetModel.from_unet(pipe.unet, conditioning_embedding_out_channels=(8, 16))
+    net = ControlNetModel.from_unet(pipe.unet, conditioning_embedding_out_channels=(8,) * 4)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in net.parameters():

@@ -1,6 +1,6 @@
 """Readers of events, for those who paint from Python: a bar, and callbacks as of diffusers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -31,7 +31,8 @@ def step_end(callback: StepEnd, pipe: Any) -> Reader:
             return
         steps += 1
         back = callback(pipe, steps, int(event.timestep), {"latents": event.latents})
-        if back and back.get("latents", event.latents) is not event.latents:
+        given = back.get("latents") if isinstance(back, Mapping) else None
+        if given is not None and given is not event.latents:
             raise BadRequest("callback_on_step_end gave other latents back; they cannot be changed")
 
     return read

@@ -236,6 +236,13 @@ def test_a_controlnet_for_another_base_is_refused(base, other, tmp_path):
         card(Checkpoint(base, controlnet=net))
 
 
+def test_a_controlnet_for_another_autoencoder_is_refused(base, plain, tmp_path):
+    changed = {"conditioning_embedding_out_channels": (8, 16)}
+    net = controlnet(tmp_path / "net", plain.pipe, **changed)
+    with pytest.raises(UnsupportedModel, match="takes 2 pixels for a latent cell, and the model 8"):
+        card(Checkpoint(base, controlnet=net))
+
+
 def test_another_network_is_no_controlnet(base):
     with pytest.raises(UnsupportedModel, match="is a UNet2DConditionModel; a ControlNetModel is"):
         card(Checkpoint(base, controlnet=f"{base}/unet"))

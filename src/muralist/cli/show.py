@@ -439,13 +439,14 @@ def _first_line(cls: type) -> str:
 
 
 def settings(found: Mapping[str, Any], as_json: bool) -> None:
-    """The settings of a picture."""
+    """The settings of a picture: on a terminal those that are set."""
     if as_json:
         print(json.dumps(found))
         return
     table = Table(show_header=False, box=None)
     for name, value in found.items():
-        table.add_row(name, Text(_words(value)))
+        if value is not None and value != []:
+            table.add_row(name, Text(_words(value)))
     Console(highlight=False, file=sys.stdout).print(table)
 
 

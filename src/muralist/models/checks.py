@@ -52,6 +52,18 @@ def _check_controlnet(name: str, config: Mapping[str, Any], base: Configs) -> No
             f"the ControlNet {name!r} was made for another base: its blocks are {theirs} wide,"
             f" the model's {ours}"
         )
+    shrinks, factor = (
+        2 ** (len(each.get(key, (16, 32, 96, 256))) - 1)
+        for each, key in (
+            (config, "conditioning_embedding_out_channels"),
+            (base["vae"], "block_out_channels"),
+        )
+    )
+    if shrinks != factor:
+        raise UnsupportedModel(
+            f"the ControlNet {name!r} was made for another base: it takes {shrinks} pixels for a"
+            f" latent cell, and the model {factor}"
+        )
 
 
 def _check_lora(name: str, found: Header, base: Configs) -> None:
