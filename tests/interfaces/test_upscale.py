@@ -96,8 +96,10 @@ def test_a_stopped_run_goes_on_while_its_image_is_there(run, tmp_path, monkeypat
     assert run("jobs")[0] == 0
 
     (tmp_path / "aside.png").replace(tmp_path / "photo.png")
-    assert run("resume", "a.png.job")[0] == 0
-    assert np.array_equal(read("a.png").pixels, expected)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")  # where there is no photo.png
+    assert run("resume", "../a.png.job")[0] == 0
+    assert np.array_equal(read("../a.png").pixels, expected)
 
 
 @pytest.mark.parametrize("out", ["photo.png", "../{}/photo.png", "link.png"])

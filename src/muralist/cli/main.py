@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -131,10 +132,12 @@ def resume(
     content = Job.read(job)
     if "out" not in content["told"]:
         raise BadRequest(f"{job} was begun in Python; go on there, with generate(request, job=...)")
-    told = {**content["told"], **hands.told()}
-    request = Request(**Request.arguments(content["request"]), **limits(told))
-    target = painting.target(Path(told["out"]), request)
-    painting.go_on(Job(job, request, told), request, target, keep, json)
+    told, job = {**content["told"], **hands.told()}, job.absolute()
+    there = Path(told.get("folder", ""))
+    with chdir(there if there.is_dir() else Path()):  # images and models are named as they were
+        request = Request(**Request.arguments(content["request"]), **limits(told))
+        target = painting.target(Path(told["out"]), request)
+        painting.go_on(Job(job, request, told), request, target, keep, json)
 
 
 @app.command

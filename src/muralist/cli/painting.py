@@ -46,7 +46,7 @@ def begin(request: Request, out: Path, hands: Hands, files: Files, as_json: bool
     kept.check_dtype(hands.dtype)
     places = {"out": out, "stages": files.stages, "explain": files.explain}
     kept.told = {name: path and str(path.absolute()) for name, path in places.items()}
-    kept.told |= hands.told()
+    kept.told |= {"folder": str(Path.cwd()), **hands.told()}
     go_on(kept, request, out, files.keep, as_json)
 
 
