@@ -11,22 +11,19 @@ from muralist.errors import BadRequest
 from muralist.models.base import Card, Model
 from muralist.models.cards import ALIASES, card, checkpoint_of
 from muralist.models.checkpoint import Checkpoint, IPAdapter, Lora, OneIPAdapter, OneLora
-from muralist.models.families import FAMILIES
 from muralist.models.loading import pipeline
-from muralist.models.sd import SD
-from muralist.models.sdxl import SDXL
+from muralist.models.stable_diffusion import StableDiffusion
 from muralist.models.toy import Toy
 from muralist.models.wrapping import facts_of
 
 __all__ = [
     "ALIASES",
-    "SD",
-    "SDXL",
     "Card",
     "Checkpoint",
     "IPAdapter",
     "Lora",
     "Model",
+    "StableDiffusion",
     "Toy",
     "best_device",
     "card",
@@ -76,7 +73,7 @@ def load(
         return Toy()
     device = torch.device(device or best_device())
     pipe = pipeline(facts, dtype or suited(device)).to(device)
-    return FAMILIES[facts.pipeline](pipe, facts, loaded=True)
+    return StableDiffusion(pipe, facts, loaded=True)
 
 
 def suited(device: str | torch.device | None = None) -> torch.dtype:
@@ -97,7 +94,7 @@ def wrap(pipe: Any, name: str | None = None) -> Model:
     Raises `UnsupportedModel` for all other pipelines, and for networks that inpaint or refine.
     """
     facts = facts_of(pipe, name)
-    return FAMILIES[facts.pipeline](pipe, facts)
+    return StableDiffusion(pipe, facts)
 
 
 def best_device() -> torch.device:

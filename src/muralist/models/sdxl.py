@@ -1,99 +1,38 @@
-"""Stable Diffusion XL: size and crop ids from views."""
+"""Stable Diffusion XL: two text encoders, and size and crop ids from views."""
 
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from muralist.canvas import Size, View
-from muralist.models import unet, words
-from muralist.models.base import Card
-from muralist.models.control import ControlNets
-from muralist.models.ip_adapter import shown
-from muralist.models.live import live_card, live_device
-from muralist.models.named import by_name
-from muralist.models.prompt import Prompt
-from muralist.query import Cond, Estimate, Framing, Query, Text
+from muralist.models.prompt import Prompt, Said
+from muralist.query import Cond, Framing, Query
 
-__all__ = ["SDXL"]
+__all__ = ["added", "encode", "size_and_crop_ids", "texts"]
 
 
-@dataclass(frozen=True)
-class SDXL:
-    """A `StableDiffusionXLPipeline` as a denoiser."""
+def encode(pipe: Any, prompt: Prompt, device: torch.device) -> tuple[Cond, Cond]:
+    """What the text encoders say of the prompt, and of what guidance leads away from."""
+    given, without, pooled, none = pipe.encode_prompt(device=device, **prompt.words)
+    return Cond(given, pooled.to(device)), Cond(without, none.to(device))
 
-    pipe: Any
-    facts: Card  # as they were when it was loaded or wrapped
-    loaded: bool = False  # from its checkpoint, as any other process can
 
-    def __reduce__(self) -> tuple:
-        return by_name(self, self.pipe, self.pipe.unet.dtype, self.loaded)
+def added(
+    network: Any, q: Query, rows: int, factor: int, device: torch.device
+) -> dict[str, Tensor]:
+    """The pooled prompt, and sizes and crops."""
+    pooled = q.cond.rows(rows).pooled
+    assert pooled is not None, "SDXL conditioning has pooled embeddings"
+    # a blocking copy would wait for all that the device still has to do
+    ids = size_and_crop_ids(q, rows, factor).to(device, non_blocking=True)
+    return {"text_embeds": pooled.to(device, network.dtype), "time_ids": ids}
 
-    @property
-    def card(self) -> Card:
-        return live_card(self.facts, self.pipe)
 
-    @property
-    def device(self) -> torch.device:
-        """Where it computes; under offloading its weights rest elsewhere."""
-        return live_device(self.pipe)
-
-    @property
-    def native(self) -> Size:
-        return self.facts.native
-
-    @property
-    def network(self) -> nn.Module:
-        return self.pipe.unet
-
-    @property
-    def nets(self) -> ControlNets:
-        return ControlNets(getattr(self.pipe, "controlnet", None), self.facts.factor)
-
-    def __call__(self, x: Tensor, q: Query) -> Estimate:
-        pooled = q.cond.rows(len(x)).pooled
-        assert pooled is not None, "SDXL conditioning has pooled embeddings"
-        added = {
-            "text_embeds": pooled.to(self.device, self.pipe.unet.dtype),
-            # a blocking copy would wait for all that the device still has to do
-            "time_ids": size_and_crop_ids(q, len(x), self.facts.factor).to(
-                self.device, non_blocking=True
-            ),
-        }
-        return unet.predict(self.pipe.unet, x, q, self.device, self.nets, added)
-
-    @torch.no_grad()
-    def encode(self, prompt: Prompt) -> tuple[Cond, Cond]:
-        words.check_words(self.pipe, prompt)
-        given, without, pooled, pooled_without = self.pipe.encode_prompt(
-            device=self.device, **prompt.words
-        )
-        images, none = shown(self.pipe, prompt, self.device)
-        return (
-            Cond(given, pooled.to(self.device), images),
-            Cond(without, pooled_without.to(self.device), none),
-        )
-
-    def text(self, prompt: Prompt) -> Text | None:
-        return words.text(self, prompt)
-
-    def decode(self, latents: Tensor) -> Tensor:
-        return unet.decode(self.pipe.vae, latents, self.device)
-
-    def encode_pixels(self, pixels: Tensor) -> Tensor:
-        return unet.encode_pixels(self.pipe.vae, pixels, self.device)
-
-    def upcast(self) -> AbstractContextManager[None]:
-        return unet.upcast(self.pipe.vae)
-
-    def rest(self) -> None:
-        self.pipe.maybe_free_model_hooks()
-
-    def dropped(self, prompt: Prompt) -> dict[str, str]:
-        first, second = self.pipe.tokenizer, self.pipe.tokenizer_2
-        return words.dropped(self.pipe, [*prompt.texts(first), *prompt.texts_2(second)])
+def texts(pipe: Any, prompt: Prompt) -> Iterable[Said]:
+    """The prompt's texts, for each of the two tokenizers."""
+    return [*prompt.texts(pipe.tokenizer), *prompt.texts_2(pipe.tokenizer_2)]
 
 
 def size_and_crop_ids(q: Query, rows: int, factor: int) -> Tensor:

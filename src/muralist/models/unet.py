@@ -19,7 +19,7 @@ def predict(
     q: Query,
     device: torch.device,
     nets: ControlNets,
-    added: dict[str, Tensor] | None = None,
+    added: dict[str, Tensor],
 ) -> Estimate:
     """One evaluation of a UNet, in its own dtype; x and the answer stay where x is."""
     dtype, cond = network.dtype, q.cond.rows(len(x))
@@ -27,7 +27,7 @@ def predict(
     timestep = torch.full((len(x),), q.step.timestep, device=device)
     asked = {
         "encoder_hidden_states": cond.embeds.to(device, dtype),
-        "added_cond_kwargs": {**(added or {}), **({"image_embeds": images} if images else {})},
+        "added_cond_kwargs": {**added, **({"image_embeds": images} if images else {})},
     }
     residuals = nets.residuals(sample, timestep, q, asked)
     told = _told(network, q.told, device)

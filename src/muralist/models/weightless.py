@@ -14,8 +14,8 @@ from muralist.models.base import Card, Model
 from muralist.models.cards import checkpoint_of, configs_of, pooled_width
 from muralist.models.checkpoint import Checkpoint
 from muralist.models.checks import image_encoder_of
-from muralist.models.families import FAMILIES
 from muralist.models.files import config_of
+from muralist.models.stable_diffusion import StableDiffusion
 from muralist.query import Cond
 
 __all__ = ["Weightless", "made", "weightless"]
@@ -48,7 +48,7 @@ def weightless(
     for network in networks.values():
         nn.Module.to(network, dtype)  # diffusers' own `to` warns of what is done when it loads
     pipe = SimpleNamespace(**networks)
-    return Weightless(FAMILIES[card.pipeline](pipe, card), cond, networks)
+    return Weightless(StableDiffusion(pipe, card), cond, networks)
 
 
 def _configs(model: Model | str | Checkpoint) -> Configs:
