@@ -19,6 +19,7 @@ from muralist.picture import Picture
 from muralist.planning import work
 from muralist.request import Request, origin
 from muralist.request.conditioning import EMBEDS, TEXTS, Embeds, Images, Pair, images
+from muralist.request.controls import photos
 from muralist.run import hired
 from muralist.settings import from_json, to_json
 from muralist.solvers.schedule import SolverName
@@ -129,27 +130,10 @@ def paint(
     several = list(prompt) if isinstance(prompt, list | tuple) else [prompt]
     if not several:
         raise BadRequest("there are no prompts; an empty text is one, an empty list is none")
-    seed = _seed(asked.pop("seed", None), asked.pop("generator", None))
     starts = _for_each(several, "latents", latents)
-    own = [name for name in (*TEXTS, *EMBEDS) if name in asked]
-    told = {name: _for_each(several, name, asked.pop(name)) for name in own}
     if job is not None and len(several) != 1:
         raise BadRequest(f"a job is one picture; there are {len(several)} prompts")
-    method = asked.pop("method", None)
-    method = method_named(method)() if isinstance(method, str) else method or DemoFusion()
-    asked["method"] = _entered(method, asked.pop("strength", None))
-    asked["image"] = origin(asked.pop("image", None))  # read once
-    asked["ip_adapter_image"] = images(asked.pop("ip_adapter_image", None))
-    requests = [
-        Request(
-            model=model,
-            prompt=each,
-            seed=seed + number if number else seed,
-            **{name: given[number] for name, given in told.items()},
-            **asked,
-        )
-        for number, each in enumerate(several)
-    ]
+    requests = _requests(model, several, asked)
     first = requests[0]
     given = noise is not None or latents is not None
     kept = None if job is None else kept_by(job, first, given)
@@ -162,6 +146,30 @@ def paint(
             for each, start in zip(requests, starts, strict=True)
         ]
     return pictures if isinstance(prompt, list | tuple) else pictures[0]
+
+
+def _requests(
+    model: Model | str | Checkpoint, several: Sequence[str], asked: dict[str, Any]
+) -> list[Request]:
+    """One for each of several prompts, with seeds that count up; what they share is read once."""
+    seed = _seed(asked.pop("seed", None), asked.pop("generator", None))
+    own = [name for name in (*TEXTS, *EMBEDS) if name in asked]
+    told = {name: _for_each(several, name, asked.pop(name)) for name in own}
+    method = asked.pop("method", None)
+    method = method_named(method)() if isinstance(method, str) else method or DemoFusion()
+    asked["method"] = _entered(method, asked.pop("strength", None))
+    read = {"image": origin, "control_image": photos, "ip_adapter_image": images}
+    shared = asked | {name: reader(asked.get(name)) for name, reader in read.items()}
+    return [
+        Request(
+            model=model,
+            prompt=each,
+            seed=seed + number if number else seed,
+            **{name: given[number] for name, given in told.items()},
+            **shared,
+        )
+        for number, each in enumerate(several)
+    ]
 
 
 def _for_each(several: Sequence[str], name: str, given: Any) -> Sequence[Any]:

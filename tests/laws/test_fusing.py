@@ -172,7 +172,9 @@ def test_crops_of_a_canvas_fuse_to_the_canvas(views, fuse):
     assert distance(fuse(parts, canvas).x0, canvas) < EXACT
 
 
-@pytest.mark.parametrize("fuse", [mean, Gaussian(), Gaussian(0.1)], ids=str)
+@pytest.mark.parametrize(
+    "fuse", [mean, Gaussian(), Gaussian(0.1)], ids=["mean", "gaussian", "narrow gaussian"]
+)
 def test_half_precision_is_summed_in_float32(fuse):
     """400 views that say 0, then 400 that say 1: in bfloat16 a sum of ones stops at 256."""
     said = [torch.full((1, 1, 2, 2), value, dtype=torch.bfloat16) for value in (0.0, 1.0)]
