@@ -1,9 +1,12 @@
 """The checker reads what the renderer draws, and does not believe what is not there."""
 
+import math
+
 import pytest
 import torch
 
-from muralist.shapes.checker import areas, count_objects, read
+from muralist.canvas import Size
+from muralist.shapes.checker import count_objects, read
 from muralist.shapes.judge import judge
 from muralist.shapes.render import picture, render
 from muralist.shapes.scene import (
@@ -85,7 +88,19 @@ def test_readings_bear_noise_and_blur():
     assert sum(right) >= 0.9 * len(scenes)
 
 
-def test_areas_touch_side_by_side():
-    mask = torch.tensor([[1, 0, 1, 0], [1, 1, 1, 0], [0, 0, 0, 1]]).bool()
-    assert sorted(int(area.sum()) for area in areas(mask)) == [1, 5]
-    assert areas(torch.zeros(4, 4).bool()) == []
+def test_what_is_found_says_where_it_is():
+    scene = Scene((Thing("circle", "red", "plain", 0.25, 0.5, 0.1),), "blue", width=2.0)
+    (found,) = read(picture(scene, 0.5), 0.001).objects
+    mask = found.area.on(Size(64, 128))
+    assert int(mask.sum()) == found.pixels == pytest.approx(math.pi * 6.4**2, rel=0.1)
+    assert found.share == found.pixels / mask.numel()
+    assert (found.x, found.y) == pytest.approx((0.125, 0.5), abs=0.01)
+    assert not found.touches
+    red = picture(scene, 0.5)[0] > 0
+    assert (mask & ~red).sum() == 0
+
+
+def test_what_the_border_cuts_touches_it():
+    scene = Scene((Thing("circle", "red", "plain", 0.5, 0.0, 0.3),), "blue")
+    (found,) = read(picture(scene)).objects
+    assert found.touches

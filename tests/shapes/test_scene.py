@@ -1,6 +1,7 @@
 """Scenes of the shapes world and their captions."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -11,6 +12,7 @@ from muralist.shapes.scene import (
     parse_caption,
     random_scene,
     random_scenes,
+    scenes_of,
     vocabulary,
 )
 
@@ -50,7 +52,9 @@ def test_a_seed_draws_one_scene():
     assert random_scenes(3, 2)[0] == random_scene(random.Random(3))
 
 
-@pytest.mark.parametrize(("width", "height"), [(1.0, 1.0), (1.25, 0.75), (0.75, 1.25)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(1.0, 1.0), (1.25, 0.75), (0.75, 1.25), (1.0, 0.5), (0.5, 1.0)]
+)
 def test_things_stay_inside_the_frame_and_apart(width, height):
     draw = random.Random(5)
     for _ in range(300):
@@ -69,3 +73,41 @@ def test_colours_of_things_and_background_differ():
     for scene in random_scenes(6, 300):
         colours = [scene.background, *(thing.colour for thing in scene.things)]
         assert len(set(colours)) == len(colours)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1.0, 1.0), (1.0, 0.5)])
+def test_scenes_of_a_caption_say_it_and_lie_elsewhere(width, height):
+    for one in random_scenes(7, 40):
+        drawn = scenes_of(one.caption, 3, 4, width, height)
+        assert {scene.caption for scene in drawn} == {one.caption}
+        assert {(scene.width, scene.height) for scene in drawn} == {(width, height)}
+        for name in ("y", "radius", "turn", "grain"):
+            assert len({getattr(scene.things[0], name) for scene in drawn}) > 1
+        assert len({scene.things[0].x for scene in drawn}) == 4
+        for scene in drawn:
+            assert all(left.x < right.x for left, right in pairwise(scene.things))
+
+
+def test_scenes_of_captions_are_as_large_as_any():
+    """Their objects' areas are spread as those of random scenes are."""
+    radii = [
+        [scene.things[0].radius for scene in some]
+        for some in (
+            scenes_of("a red circle on a blue background", 1, 400),
+            [random_scene(seed, pair=0.0) for seed in range(400)],
+        )
+    ]
+    for share in (0.1, 0.5, 0.9):
+        ours, every = (sorted(each)[int(share * 400)] for each in radii)
+        assert ours == pytest.approx(every, abs=0.02)
+
+
+def test_a_seed_draws_the_same_scenes_of_a_caption():
+    caption = "a striped red star and a blue ring on a white background"
+    assert scenes_of(caption, 5, 3) == scenes_of(caption, 5, 3) != scenes_of(caption, 6, 3)
+
+
+def test_captions_of_more_things_are_refused():
+    three = "a red star and a blue ring and a green star on a white background"
+    with pytest.raises(ValueError, match="has 3 things; scenes have one or two"):
+        scenes_of(three, 0, 1)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 SHAPES = ("circle", "square", "triangle", "star", "ring")
 MATERIALS = ("plain", "striped", "dotted")
+MOST = 2  # things in a scene
 
 # Red, green, blue in [0, 1].
 RGB: dict[str, tuple[float, float, float]] = {
@@ -90,7 +91,7 @@ def random_scene(
 ) -> Scene:
     """A scene drawn by `seed`: two things with probability `pair`, otherwise one larger thing.
 
-    Width and height are the frame's, at least 0.7, in units of the native side.
+    Width and height are the frame's, at least 0.5, in units of the native side.
     """
     draw = seed if isinstance(seed, random.Random) else random.Random(seed)
     background = draw.choice(BACKGROUNDS)
@@ -99,8 +100,7 @@ def random_scene(
         things = _two(draw, colours, width, height)
     else:
         things = (_one(draw, colours, width, height),)
-    slope, slant = draw.uniform(0.0, 0.16), draw.uniform(0.0, 2 * math.pi)
-    return Scene(things, background, slope, slant, width, height)
+    return _lit(draw, things, background, width, height)
 
 
 def random_scenes(seed: int, count: int) -> list[Scene]:
@@ -109,36 +109,104 @@ def random_scenes(seed: int, count: int) -> list[Scene]:
     return [random_scene(draw) for _ in range(count)]
 
 
+def scenes_of(
+    caption: str, seed: int, count: int, width: float = 1.0, height: float = 1.0
+) -> list[Scene]:
+    """`count` scenes that a caption says, drawn by one seed as `random_scene` draws them.
+
+    Things, colours, materials, their order and the background are the caption's; places, sizes,
+    turns and light are drawn. Raises ValueError for a text that is no caption of one or two things.
+    """
+    described, background = parse_caption(caption)
+    if len(described) > MOST:
+        raise ValueError(f"{caption!r} has {len(described)} things; scenes have one or two")
+    draw = random.Random(seed)
+    return [_said(draw, described, background, width, height) for _ in range(count)]
+
+
 def vocabulary() -> list[str]:
     """Every word that a caption can hold."""
     words = {*SHAPES, *MATERIALS[1:], *COLOURS, *BACKGROUNDS, "a", "an", "and", "on", "background"}
     return sorted(words)
 
 
+def _said(
+    draw: random.Random,
+    described: Sequence[tuple[str, str, str]],
+    background: str,
+    width: float,
+    height: float,
+) -> Scene:
+    if len(described) == 1:
+        places = [_alone(draw, described[0][0], width, height)]
+    else:
+        spans = _halves(draw, width)
+        places = [
+            _within(draw, shape, span, height)
+            for (shape, _, _), span in zip(described, spans, strict=True)
+        ]
+    things = tuple(
+        _turned(draw, *what, *place) for what, place in zip(described, places, strict=True)
+    )
+    return _lit(draw, things, background, width, height)
+
+
 def _one(draw: random.Random, colours: Sequence[str], width: float, height: float) -> Thing:
     shape = draw.choice(SHAPES)
-    radius = draw.uniform(0.22, 0.34) * min(1.0, width, height)
-    x, y = _inside(draw, shape, radius, 0.0, width, height)
-    return _thing(draw, shape, draw.choice(colours), x, y, radius)
+    place = _alone(draw, shape, width, height)
+    return _thing(draw, shape, draw.choice(colours), *place)
 
 
 def _two(draw: random.Random, colours: Sequence[str], width: float, height: float):
-    middle = width * draw.uniform(0.47, 0.53)
-    things = []
-    spans = ((0.0, middle), (middle, width))
-    for (left, right), colour in zip(spans, draw.sample(colours, 2), strict=True):
+    spans, things = _halves(draw, width), []
+    for span, colour in zip(spans, draw.sample(colours, 2), strict=True):
         shape = draw.choice(SHAPES)
-        largest = 0.47 * (right - left) / EXTENT[shape]
-        radius = min(draw.uniform(0.13, 0.19), largest)
-        x, y = _inside(draw, shape, radius, left, right, height)
-        things.append(_thing(draw, shape, colour, x, y, radius))
+        things.append(_thing(draw, shape, colour, *_within(draw, shape, span, height)))
     return tuple(things)
 
 
-def _thing(draw: random.Random, shape: str, colour: str, x: float, y: float, radius: float):
+def _thing(
+    draw: random.Random, shape: str, colour: str, x: float, y: float, radius: float
+) -> Thing:
     material = "plain" if draw.random() < 0.6 else draw.choice(MATERIALS[1:])
+    return _turned(draw, shape, colour, material, x, y, radius)
+
+
+def _turned(
+    draw: random.Random, shape: str, colour: str, material: str, x: float, y: float, radius: float
+) -> Thing:
     turn = draw.uniform(-math.pi / 12, math.pi / 12)
     return Thing(shape, colour, material, x, y, radius, turn, draw.uniform(0.0, math.pi))
+
+
+def _lit(
+    draw: random.Random, things: tuple[Thing, ...], background: str, width: float, height: float
+) -> Scene:
+    slope, slant = draw.uniform(0.0, 0.16), draw.uniform(0.0, 2 * math.pi)
+    return Scene(things, background, slope, slant, width, height)
+
+
+def _halves(draw: random.Random, width: float) -> tuple[tuple[float, float], tuple[float, float]]:
+    middle = width * draw.uniform(0.47, 0.53)
+    return (0.0, middle), (middle, width)
+
+
+def _alone(
+    draw: random.Random, shape: str, width: float, height: float
+) -> tuple[float, float, float]:
+    """Centre and radius of the only thing in a frame."""
+    radius = draw.uniform(0.22, 0.34) * min(1.0, width, height)
+    return *_inside(draw, shape, radius, 0.0, width, height), radius
+
+
+def _within(
+    draw: random.Random, shape: str, span: tuple[float, float], height: float
+) -> tuple[float, float, float]:
+    """Centre and radius of a thing that keeps to its part of the frame."""
+    left, right = span
+    largest = 0.47 * min(right - left, height) / EXTENT[shape]
+    radius = min(draw.uniform(0.13, 0.19), largest)
+    return *_inside(draw, shape, radius, left, right, height), radius
 
 
 def _inside(
