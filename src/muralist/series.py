@@ -16,8 +16,7 @@ from muralist.errors import BadRequest
 from muralist.events import Finished
 from muralist.generation import PromptTooLong, generate
 from muralist.job import Job, locked
-from muralist.models import Checkpoint, load
-from muralist.models.quiet import quiet
+from muralist.models.once import loaded_once
 from muralist.request import Request
 from muralist.sinks import read_settings
 
@@ -26,8 +25,6 @@ __all__ = ["RESULTS", "Painting", "Result", "Wanted", "alone", "job_of", "still_
 RESULTS = "results.jsonl"
 
 Result: TypeAlias = dict[str, Any]
-
-_MODELS: dict[Any, Any] = {}  # of this process
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,8 @@ class Painting:
 
     def _paint(self, wanted: Wanted) -> None:
         request = replace(
-            wanted.request, model=_model(wanted.request.card.checkpoint, self.device, self.dtype)
+            wanted.request,
+            model=loaded_once(wanted.request.card.checkpoint, self.device, self.dtype),
         )
         job = self.job(wanted)
         for event in generate(request, job=job, spool=wanted.out.parent):
@@ -147,14 +145,6 @@ def alone(folder: Path) -> Iterator[None]:
             yield
         finally:
             lock.unlink(missing_ok=True)
-
-
-def _model(wanted: Checkpoint, device: torch.device | None, dtype: torch.dtype | None) -> Any:
-    if (wanted, device, dtype) not in _MODELS:
-        _MODELS.clear()  # one checkpoint at a time
-        quiet()  # the bar is of pictures
-        _MODELS[wanted, device, dtype] = load(wanted, device=device, dtype=dtype)
-    return _MODELS[wanted, device, dtype]
 
 
 def _line(result: Result) -> bytes:

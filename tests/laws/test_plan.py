@@ -217,17 +217,17 @@ def test_the_process_grows_by_what_is_planned(batch_size):
     """As the system counts. glibc is told to give back what was freed."""
     program = f"""
 import torch, muralist
-from benchmarks.measure import _bytes_now, _forget_peak, _peak_bytes
+from muralist.bench.meter import bytes_now, forget_peak, peak_bytes
 from tests.laws.test_plan import asked, plan
 model = muralist.load("shapes", device="cpu", dtype=torch.float32)
 with torch.no_grad():
     for run in (lambda: asked(model, 2 * {batch_size}), lambda: model.decode(latents)):
         latents = torch.zeros(1, 4, 128, 128)
         run()
-        before = _bytes_now("cpu")
-        _forget_peak("cpu")
+        before = bytes_now("cpu")
+        forget_peak("cpu")
         run()
-        print(_peak_bytes("cpu") - before)
+        print(peak_bytes("cpu") - before)
 """
     environment = {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(

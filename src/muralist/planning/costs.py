@@ -8,7 +8,6 @@ from typing import Literal
 import torch
 
 from muralist.canvas import Size
-from muralist.guides import Reference
 from muralist.models import suited
 from muralist.models.blank import NO_TEXT, Asked, Blank, Call, Tally
 from muralist.photo import Photo
@@ -16,6 +15,7 @@ from muralist.place import canvas_place
 from muralist.planning.calibration import Seconds
 from muralist.planning.footprint import Footprint, footprint
 from muralist.planning.rehearsal import Canvases, canvases
+from muralist.planning.views import ask
 from muralist.query import Estimate, Query
 from muralist.request import Request
 from muralist.sinks import file_bytes, spooled_bytes
@@ -179,19 +179,8 @@ def work(request: Request) -> Work:
 
 
 def _tallied(request: Request, stage: Stage, number: int, tally: Tally) -> StagePlan:
-    x = torch.zeros(1, request.card.channels, 2, 2)
-    denoise = stage.denoiser(Reference(x, x))
     steps = request.schedule.entered(stage.strength).steps
+    x = torch.zeros(1, request.card.channels, 2, 2)
     for step in steps:
-        query = Query(
-            step=step,
-            cond=NO_TEXT,
-            negative=NO_TEXT,
-            canvas=stage.size,
-            final=request.size,
-            seed=request.seed,
-            stage=number,
-            run=tally,
-        )
-        denoise(x, query)
+        ask(request, stage, number, step, x, tally)
     return StagePlan(stage.size, len(steps), tally.evaluations, tally.calls)

@@ -17,7 +17,9 @@ __all__ = ["check_workers", "hired"]
 
 
 def check_workers(workers: int | None, ray: str | None, device: torch.device) -> None:
-    """Raises `BadRequest` where this machine has not so many devices, or not Ray."""
+    """Raises `BadRequest` where this machine has not so many devices, or not Ray, and for none."""
+    if workers is not None and workers < 1:
+        raise BadRequest(f"workers is {workers}; 1 or more are possible")
     if ray is None:
         devices(workers or 1, device)
     elif find_spec("ray") is None:
