@@ -46,6 +46,16 @@ def test_the_wheel_has_a_command(installed):
     assert (installed / "bin" / "muralist").exists()
 
 
+def test_the_wheel_has_the_feature_space(installed, tmp_path):
+    code = """
+import torch
+from muralist.bench.features import shapes_features
+print(tuple(shapes_features()(torch.zeros(1, 3, 64, 64)).shape))
+"""
+    shape = _run(sys.executable, "-c", code, cwd=tmp_path, path=installed)
+    assert shape.strip() == "(1, 64, 8, 8)"
+
+
 def _run(*command: str | Path, cwd: Path | None = None, path: Path | None = None) -> str:
     environment = {**os.environ, **({"PYTHONPATH": str(path)} if path else {})}
     done = subprocess.run(

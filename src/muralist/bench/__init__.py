@@ -1,0 +1,1 @@
+"""What methods do, in numbers: repeated objects, seams, distance from the truth, and cost."""
