@@ -5,8 +5,6 @@
 
 import itertools
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -17,14 +15,13 @@ from statistics import median
 from typing import Any, TypeAlias
 
 import cyclopts
-import diffusers
 import torch
 
-import muralist
 from benchmarks.measure import Asked
 from muralist import METHODS
+from muralist.bench.machine import machine
 
-__all__ = ["into_page", "machine", "main", "table"]
+__all__ = ["into_page", "main", "table"]
 
 Run: TypeAlias = Mapping[str, Any]  # what was asked, what was measured, and `difference`
 
@@ -126,27 +123,6 @@ def _difference(latents: str, first: str) -> float:
 def _line(run: Run) -> str:
     seconds = " ".join(f"{part} {value:.1f}" for part, value in run["seconds"].items())
     return f"{run['method']} {run['scale']}x, {run['loop']}: {seconds}"
-
-
-def machine(device: str) -> dict[str, Any]:
-    """The facts of this machine that times depend on."""
-    facts = {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "diffusers": diffusers.__version__,
-        "muralist": muralist.__version__,
-    }
-    gpu = torch.cuda.get_device_name(device) if device.startswith("cuda") else None
-    return {**facts, "gpu": gpu}
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = (line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
 
 
 def table(result: Mapping[str, Any]) -> str:

@@ -45,7 +45,8 @@ def main(
     side: pixels, a multiple of 512; may be repeated
     folder: where there is room for the pictures; the system's for temporary files if unset
     """
-    from benchmarks.cost import into_page, machine  # here, for writers should not load models
+    from benchmarks.cost import into_page  # here, for writers should not load models
+    from muralist.bench.machine import machine
 
     result: dict[str, Any] = {"machine": machine("cpu"), "runs": []}
     out.parent.mkdir(parents=True, exist_ok=True)

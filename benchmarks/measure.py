@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any, cast
 from unittest import mock
 
@@ -22,6 +21,7 @@ import muralist
 from benchmarks.canvases import Canvases
 from benchmarks.twin import drawn, sizes, twin
 from muralist import METHODS, Finished, Request, StageDone, Started
+from muralist.bench.meter import bytes_now, forget_peak, peak_bytes
 
 __all__ = ["Asked", "Measured", "Moment", "measure"]
 
@@ -141,9 +141,9 @@ def _part(stage: int, stages: int) -> str:
 
 def _timed(asked: Asked, request: Request, measured: Measured) -> Tensor:
     """Paints, notes what it took, and gives the latents."""
-    loaded = _bytes_now(asked.device)
+    loaded = bytes_now(asked.device) or 0
     _until_decoding(asked, _small(request))  # kernels are chosen at first use
-    _forget_peak(asked.device)
+    assert forget_peak(asked.device), "memory is measured on Linux, and on CUDA devices"
     measured.evaluations = measured.calls = 0
     measured.load_average.append(os.getloadavg()[0])
     latents = torch.empty(0)
@@ -153,7 +153,7 @@ def _timed(asked: Asked, request: Request, measured: Measured) -> Tensor:
         _wait(asked.device)
         _add(measured.seconds, part, time.perf_counter() - wall)
         _add(measured.cpu_seconds, part, time.process_time() - cpu)
-        measured.peak_bytes = _peak_bytes(asked.device) - loaded
+        measured.peak_bytes = (peak_bytes(asked.device) or 0) - loaded
         if part != "decode":
             measured.painting_bytes = measured.peak_bytes
         wall, cpu = time.perf_counter(), time.process_time()
@@ -198,27 +198,6 @@ def _silenced(network: Any) -> AbstractContextManager:
 def _wait(device: str) -> None:
     if device.startswith("cuda"):
         torch.cuda.synchronize()
-
-
-def _bytes_now(device: str) -> int:
-    return torch.cuda.memory_allocated() if device.startswith("cuda") else _resident("VmRSS")
-
-
-def _peak_bytes(device: str) -> int:
-    return torch.cuda.max_memory_allocated() if device.startswith("cuda") else _resident("VmHWM")
-
-
-def _forget_peak(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.cuda.reset_peak_memory_stats()
-    else:
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _resident(name: str) -> int:
-    """Bytes of this process in memory (`VmRSS`), or most of them so far (`VmHWM`), on Linux."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))
 
 
 if __name__ == "__main__":

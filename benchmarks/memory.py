@@ -110,7 +110,8 @@ def main(
     canvas: ram or disk, or, beside a GPU, device; may be repeated
     folder: where there is room for the canvases; the system's for temporary files if unset
     """
-    from benchmarks.cost import into_page, machine
+    from benchmarks.cost import into_page
+    from muralist.bench.machine import machine
 
     result: dict[str, Any] = {"machine": machine(device), "batch_size": batch_size, "runs": []}
     out.parent.mkdir(parents=True, exist_ok=True)

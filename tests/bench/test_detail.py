@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from muralist.shapes.detail import detail
+from muralist.bench.detail import detail
 from muralist.shapes.render import picture
 from muralist.shapes.scene import Scene, Thing
 
