@@ -89,9 +89,10 @@ def test_libvips_is_known_to_who_reads_and_who_writes():
 
 
 @pytest.mark.parametrize(
-    ("library", "home"), [("ray", "run.ray"), ("multiprocessing", "run.processes")]
+    ("library", "home"),
+    [("ray", "run.ray"), ("multiprocessing", "run.processes"), ("matplotlib", "bench.plots")],
 )
-def test_a_kind_of_worker_is_known_to_one_file(library, home):
+def test_a_library_for_one_thing_is_known_to_one_file(library, home):
     roots = {named(file): {name.split(".")[0] for name in imported(file)} for file in FILES}
     assert [name for name, known in roots.items() if library in known] == [home]
 
@@ -107,6 +108,11 @@ def test_nothing_but_the_command_line_imports_what_it_is_made_of(file):
 def test_nothing_reaches_into_a_method(file):
     """Methods are had from `muralist.methods`, never from a paper's own file."""
     assert not [name for name in imported(file) if name.startswith("muralist.methods.")]
+
+
+@by_name([file for file in FILES if named(file).split(".")[0] not in ("cli", "bench")])
+def test_nothing_but_the_command_line_knows_the_benchmark(file):
+    assert "bench" not in ours(file)
 
 
 def test_the_inner_loop_knows_the_vocabulary_and_solvers():

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 
-from muralist.cli.options import Files, Hands, Json, Look, Out, Scale, limits
+from muralist.cli.options import Contest, Files, Hands, Json, Look, Out, Scale, limits
 from muralist.errors import BadRequest, ModelNotFound, MuralistError, UnsupportedModel
 from muralist.version import __version__
 
@@ -234,6 +234,22 @@ def methods(
     from muralist.methods import METHODS, method_named
 
     show.methods({name: method_named(name)} if name else dict(METHODS), json)
+
+
+@app.command
+def bench(
+    *parts: Annotated[str, Parameter(help="repetition, seams, truth, cost; all if unset")],
+    out: Annotated[
+        Path, Parameter(help="folder for the report, and for what is painted for it")
+    ] = Path("bench"),
+    contest: Contest = Contest(),
+    hands: Hands = Hands(),
+    json: Json = False,
+) -> None:
+    """Measure methods against each other: objects repeated, seams, distance from truth, cost."""
+    from muralist.cli import bench
+
+    bench.run(bench.asked(parts, out, contest, hands), out, contest, hands, json)
 
 
 @app.command

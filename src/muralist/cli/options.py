@@ -1,13 +1,13 @@
 """Options that several commands share, in groups."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-__all__ = ["Files", "Hands", "Json", "Look", "Out", "Scale", "limits"]
+__all__ = ["Contest", "Files", "Hands", "Json", "Look", "Out", "Scale", "limits"]
 
 Out = Annotated[
     Path,
@@ -225,6 +225,67 @@ class Files:
     )
 
 
+@Parameter(name="*", group=Group("What is measured", sort_key=1))
+@dataclass(frozen=True, kw_only=True)
+class Contest:
+    """What is painted in a benchmark, and by whom."""
+
+    methods: Annotated[
+        list[str],
+        Parameter(
+            negative="",
+            consume_multiple=True,
+            help="NAME or NAME:SETTING=VALUE,...; all that need nothing but the model if unset",
+        ),
+    ] = field(default_factory=list)
+    sizes: Annotated[
+        list[str],
+        Parameter(
+            negative="",
+            consume_multiple=True,
+            help="width x height in pixels, several; 2, 3 and 4 native sides, and 4 by 2, if unset",
+        ),
+    ] = field(default_factory=list)
+    count: Annotated[
+        int | None, Parameter(help="captions of the embedded model's world; 10 if unset")
+    ] = None
+    prompts: Annotated[
+        Path | None, Parameter(help="a text file with a prompt in each line, in their place")
+    ] = None
+    seeds: Annotated[int, Parameter(help="pictures of each prompt, by each, at each size")] = 1
+    quick: Annotated[
+        bool, Parameter(negative="", help="2 prompts at 2 native sides, if nothing else is said")
+    ] = False
+    model: Annotated[str, Parameter(help="as for paint")] = "shapes"
+    negative_prompt: Annotated[str | None, Parameter(help="what to lead away from")] = None
+    num_inference_steps: Annotated[
+        int | None, Parameter(name="--steps", help="denoising steps of every stage")
+    ] = None
+    guidance_scale: Annotated[
+        float | None, Parameter(help="how strongly the prompt leads; 1 and less is off")
+    ] = None
+    features: Annotated[
+        Path | None,
+        Parameter(
+            help="folder of a DINOv2 model, whose features find repeated objects in any picture"
+        ),
+    ] = None
+    detector: Annotated[
+        Path | None,
+        Parameter(help="folder of an open-vocabulary detector, OWLv2 say, that counts --words"),
+    ] = None
+    words: Annotated[
+        list[str],
+        Parameter(negative="", consume_multiple=True, help="what the detector looks for"),
+    ] = field(default_factory=list)
+
+    def shared(self) -> dict[str, Any]:
+        """The arguments of a request that all pictures have in common."""
+        known = ("model", "negative_prompt", "num_inference_steps", "guidance_scale")
+        given = {name: getattr(self, name) for name in known}
+        return {name: value for name, value in given.items() if value is not None}
+
+
 _ADDED = ("variant", "config", "vae", "controlnet", "lora", "ip_adapter", "textual_inversion")
 
 
@@ -235,5 +296,5 @@ def limits(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _given(options: Look | Hands) -> dict[str, Any]:
-    named = {field.name: getattr(options, field.name) for field in fields(options)}
+    named = {each.name: getattr(options, each.name) for each in fields(options)}
     return {name: value for name, value in named.items() if value is not None}

@@ -14,7 +14,7 @@ from muralist.request import Request
 from muralist.series import Wanted
 from muralist.suggest import did_you_mean
 
-__all__ = ["wanted"]
+__all__ = ["filled_lines", "wanted"]
 
 _SHORT = {"steps": "num_inference_steps"}
 _HANDS = ("workers", "ray")  # of all pictures together
@@ -36,7 +36,7 @@ def wanted(
     """
     found: list[Wanted] = []
     lines: dict[str, int] = {}  # of the names that are taken
-    for number, line in _lines(file):
+    for number, line in filled_lines(file):
         try:
             known = _read(line)
             name = known.pop("out", None) or f"{number:04}.png"
@@ -60,7 +60,7 @@ def _names_a_file(name: object) -> bool:
     return Path(name).name == name and not name.startswith(".")
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
+def filled_lines(file: Path) -> Iterator[tuple[int, str]]:
     """The lines with something in them, numbered from 1."""
     try:
         text = file.read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from muralist.bench import page
 from muralist.canvas import View
 from muralist.errors import BadRequest
 from muralist.events import (
@@ -51,6 +52,7 @@ from muralist.stage import Explanation
 __all__ = [
     "Bars",
     "Folders",
+    "counted",
     "jobs",
     "lines",
     "many",
@@ -61,7 +63,10 @@ __all__ = [
     "settings",
     "sheet",
     "stage_file",
+    "table",
 ]
+
+T = TypeVar("T")
 
 _SMALL = 256  # pixels of a panel that explains
 PLACES = {"device": "beside the model", "ram": "in host memory", "disk": "on the disk"}
@@ -93,6 +98,16 @@ def _bar(console: Console) -> Progress:
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     return Progress(*columns, console=console)
+
+
+def counted(words: str, things: Iterable[T], count: int) -> Iterator[T]:
+    """Hands things on, and counts them on a bar."""
+    console = Console(stderr=True)
+    with _warnings_to(console), _bar(console) as bar:
+        task = bar.add_task(words, total=count)
+        for number, thing in enumerate(things, start=1):
+            bar.update(task, description=f"{words}, {number} of {count}", advance=1)
+            yield thing
 
 
 class Bars:
@@ -432,6 +447,21 @@ def methods(known: Mapping[str, type], as_json: bool) -> None:
             default = "unset" if one.default is None else str(one.default)
             table.add_row(one.name, default, one.allowed, one.help)
         console.print(table)
+
+
+def table(given: page.Table, title: str) -> None:
+    """A table of a report; the best of its columns are bold."""
+    console = Console(highlight=False, file=sys.stdout)
+    shown = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for column in given.columns:
+        shown.add_column(Text(column.heading), justify=column.align)
+    for body in given.bodies:
+        if body.label:
+            shown.add_row(Text(body.label, style="dim"))
+        for line in body.lines:
+            cells = [cell for cell in line if isinstance(cell, page.Cell)]
+            shown.add_row(*(Text(cell.text, "bold" if cell.best else "") for cell in cells))
+    console.print(shown)
 
 
 def _first_line(cls: type) -> str:

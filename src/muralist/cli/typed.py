@@ -14,7 +14,7 @@ from muralist.request import Request
 from muralist.settings import parsed, settings_of
 from muralist.sinks import read_settings
 
-__all__ = ["check_heard", "liked", "pair", "request", "varied"]
+__all__ = ["check_heard", "liked", "pair", "request", "size", "varied"]
 
 
 def request(liked: Mapping[str, Any], **given: Any) -> Request:
@@ -30,10 +30,10 @@ def request(liked: Mapping[str, Any], **given: Any) -> Request:
     if added:
         known["model"] = _checkpoint(known.get("model", Request.model), added)
     if "size" in known:
-        known["height"], known["width"] = _size("size", known.pop("size"))
+        known["height"], known["width"] = size("size", known.pop("size"))
     for name in ("original_size", "target_size"):
         if isinstance(known.get(name), str):
-            known[name] = _size(name, known[name])
+            known[name] = size(name, known[name])
     if "crop" in known:
         known["crops_coords_top_left"] = _pair("crop", known.pop("crop"), ",", "LEFT,TOP", "64,0")
     return Request(**known)
@@ -73,6 +73,11 @@ def pair(text: str, option: str = "--set") -> tuple[str, str]:
     return name.strip().replace("-", "_"), value.strip()
 
 
+def size(name: str, text: str) -> tuple[int, int]:
+    """Height and width of what was typed, width first."""
+    return _pair(name, text, "x", "WIDTHxHEIGHT", "512x512")
+
+
 def _method(liked: Mapping[str, Any], name: str | None, pairs: list[str]) -> dict[str, Any]:
     old = liked.get("method")
     cls = method_named(name) if name else type(old) if old else METHODS["demofusion"]
@@ -101,10 +106,6 @@ def _weighed(name: str, text: str) -> tuple[str, float]:
         raise BadRequest(f"{option} {text}: {weight!r} is no number; FILE=NUMBER is needed") from (
             error
         )
-
-
-def _size(name: str, text: str) -> tuple[int, int]:
-    return _pair(name, text, "x", "WIDTHxHEIGHT", "512x512")
 
 
 def _pair(name: str, text: str, between: str, form: str, example: str) -> tuple[int, int]:
