@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check shapes bench clean
+.PHONY: demo test check shapes bench cost clean
 
 demo: $(READY)  ## paint a picture four times larger than the model was trained for, into out/
 	$(BIN)/muralist paint "a red circle on a blue background" --size 512x512 --seed 7 \
@@ -20,7 +20,11 @@ check: $(READY)  ## formatting, lint and types
 shapes: $(READY)  ## train the embedded model from nothing; interrupted, it goes on where it was
 	$(BIN)/python -m training.shapes --work out/shapes
 
-bench: $(READY)  ## measure cost, ours against a plain loop
+bench: $(READY)  ## count repeated objects, seams, distances and cost: the tables of docs/benchmark.md
+	$(BIN)/muralist bench --out out/bench --dtype bfloat16 --workers 2
+	$(BIN)/python -m benchmarks.counted out/bench
+
+cost: $(READY)  ## measure cost, ours against a plain loop
 	$(BIN)/python -m benchmarks.cost
 
 clean:
