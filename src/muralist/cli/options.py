@@ -23,6 +23,11 @@ Scale = Annotated[
         " least, if unset"
     ),
 ]
+NegativePrompt = Annotated[str | None, Parameter(help="what to lead away from")]
+Steps = Annotated[int | None, Parameter(name="--steps", help="denoising steps of every stage")]
+GuidanceScale = Annotated[
+    float | None, Parameter(help="how strongly the prompt leads; 1 and less is off")
+]
 Json = Annotated[bool, Parameter(negative="", help="one JSON object a line, for machines")]
 
 
@@ -69,7 +74,7 @@ class Look:
     prompt_2: Annotated[
         str | None, Parameter(help="what SDXL's second text encoder hears; as the first if unset")
     ] = None
-    negative_prompt: Annotated[str | None, Parameter(help="what to lead away from")] = None
+    negative_prompt: NegativePrompt = None
     negative_prompt_2: Annotated[
         str | None, Parameter(help="the same, for SDXL's second text encoder")
     ] = None
@@ -103,12 +108,8 @@ class Look:
         int | None,
         Parameter(help="Pixelsmith's: steps held to the last picture; fewer are freer"),
     ] = None
-    num_inference_steps: Annotated[
-        int | None, Parameter(name="--steps", help="denoising steps of every stage")
-    ] = None
-    guidance_scale: Annotated[
-        float | None, Parameter(help="how strongly the prompt leads; 1 and less is off")
-    ] = None
+    num_inference_steps: Steps = None
+    guidance_scale: GuidanceScale = None
     guidance_rescale: Annotated[
         float | None, Parameter(help="0 to 1, against overexposure at high scales")
     ] = None
@@ -257,13 +258,9 @@ class Contest:
         bool, Parameter(negative="", help="2 prompts at 2 native sides, if nothing else is said")
     ] = False
     model: Annotated[str, Parameter(help="as for paint")] = "shapes"
-    negative_prompt: Annotated[str | None, Parameter(help="what to lead away from")] = None
-    num_inference_steps: Annotated[
-        int | None, Parameter(name="--steps", help="denoising steps of every stage")
-    ] = None
-    guidance_scale: Annotated[
-        float | None, Parameter(help="how strongly the prompt leads; 1 and less is off")
-    ] = None
+    negative_prompt: NegativePrompt = None
+    num_inference_steps: Steps = None
+    guidance_scale: GuidanceScale = None
     features: Annotated[
         Path | None,
         Parameter(
