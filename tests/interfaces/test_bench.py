@@ -64,7 +64,7 @@ def test_the_enlarged_base_repeats_nothing_and_is_exposed_by_its_detail(results)
     for one in measures(results, "enlarged"):
         assert one["repetition.excess"] == one["repetition.missing"] == 0
         assert one["repetition.index"] == 0
-        assert one["truth.detail"] < 0.5
+        assert one["truth.detail"] < 0.7  # plain objects have their outlines alone to lose
 
 
 def test_a_tiled_copy_repeats_as_much_as_can_be_and_shows_its_seams(results):
