@@ -239,7 +239,7 @@ def test_lines_of_other_pictures_in_the_folder_stay(run):
     ],
 )
 def test_a_line_that_cannot_be_painted_is_told_before_anything_is(run, monkeypatch, text, sentence):
-    monkeypatch.setattr(series, "load", lambda *_, **__: pytest.fail("loaded a model"))
+    monkeypatch.setattr(series, "loaded_once", lambda *_, **__: pytest.fail("loaded a model"))
     code, _, err = run("paint", "--prompts", asked(text=text), "--out", "d", *TOY)
     assert code == 2
     assert sentence in err
