@@ -2,7 +2,7 @@
 
 import torch
 
-from muralist.bench.controls import copied, enlarged, pixels
+from muralist.bench.controls import copied, enlarged
 from muralist.bench.detail import detail
 from muralist.canvas import Size
 from muralist.shapes.render import picture
@@ -30,8 +30,3 @@ def test_an_enlargement_reduces_to_the_base_and_adds_nothing():
     reduced = torch.nn.functional.avg_pool2d(large, 4)
     assert (reduced - base()).abs().mean() < 0.02
     assert detail(large, 4) < 0.3 * detail(picture(random_scene(3), 4), 4)
-
-
-def test_shades_are_read_as_they_are():
-    shades = torch.randint(256, (5, 7, 3), dtype=torch.uint8).numpy()
-    assert torch.allclose((pixels(shades) + 1) * 127.5, torch.tensor(shades).permute(2, 0, 1) + 0.0)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from muralist.bench.detector import Box, Detector, Transformers, distinct
 from muralist.errors import BadRequest, ModelNotFound, UnsupportedModel
+from tests.bench.tiny import save_owlvit
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -108,38 +109,7 @@ def test_tiles_are_shares_of_the_width(tile):
 
 @pytest.fixture(scope="module")
 def owl(tmp_path_factory) -> Path:
-    """A tiny OWL-ViT of random weights, saved as OWL-ViT's folders are."""
-    from transformers import (
-        CLIPTokenizer,
-        OwlViTConfig,
-        OwlViTForObjectDetection,
-        OwlViTProcessor,
-    )
-    from transformers.models.owlvit.image_processing_pil_owlvit import OwlViTImageProcessorPil
-
-    folder = tmp_path_factory.mktemp("owl")
-    torch.manual_seed(0)
-    words = CLIPTokenizer.from_pretrained(DATA / "tiny-sdxl" / "tokenizer", model_max_length=16)
-    small = {
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-    }
-    ends = {"bos_token_id": words.bos_token_id, "eos_token_id": words.eos_token_id}
-    text = {"vocab_size": len(words), "max_position_embeddings": 16, "pad_token_id": 0, **ends}
-    vision = {"image_size": 32, "patch_size": 8, **small}
-    config = OwlViTConfig(text_config={**text, **small}, vision_config=vision, projection_dim=16)
-    OwlViTForObjectDetection(config).save_pretrained(folder)
-    looks = OwlViTImageProcessorPil(size={"height": 32, "width": 32})
-    OwlViTProcessor(image_processor=looks, tokenizer=words).save_pretrained(folder)
-    for name in ("preprocessor_config.json", "processor_config.json"):
-        if (folder / name).is_file():  # the published folders name the class without `Pil`
-            text = (folder / name).read_text()
-            (folder / name).write_text(
-                text.replace("OwlViTImageProcessorPil", "OwlViTImageProcessor")
-            )
-    return folder
+    return save_owlvit(tmp_path_factory.mktemp("owl"))
 
 
 def test_a_folder_is_loaded_and_sees_what_its_model_says(owl):

@@ -1,6 +1,7 @@
 """The program that trains the features: true targets, runs that end alike, and what it writes."""
 
 import random
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -78,9 +79,16 @@ def test_every_parameter_is_taught():
     assert all(p.grad is not None for p in task.module.parameters())
 
 
-def test_two_runs_write_the_same_network(tmp_path):
-    for name in ("once", "again"):
-        export(trained(tmp_path / name, silent, SHORT, batch=2), tmp_path / f"{name}.safetensors")
+@pytest.fixture(scope="module")
+def short(tmp_path_factory) -> FeatureNetwork:
+    """What a few steps make of it."""
+    return trained(tmp_path_factory.mktemp("short"), silent, SHORT, batch=2)
+
+
+def test_two_runs_write_the_same_network(short, tmp_path):
+    again = trained(tmp_path / "work", silent, SHORT, batch=2)
+    for name, network in (("once", short), ("again", again)):
+        export(deepcopy(network), tmp_path / f"{name}.safetensors")
     once, again = (load_file(tmp_path / f"{name}.safetensors") for name in ("once", "again"))
     assert once.keys() == again.keys() == FeatureNetwork().state_dict().keys()
     assert all(torch.equal(once[name], again[name]) for name in once)
@@ -89,11 +97,10 @@ def test_two_runs_write_the_same_network(tmp_path):
     assert (once["look.0.weight"].float() - untrained).abs().max() > 1e-3
 
 
-def test_features_of_what_they_were_trained_on_have_mean_zero_and_variance_one(tmp_path):
-    network = trained(tmp_path, silent, SHORT, batch=2)
+def test_features_of_what_they_were_trained_on_have_mean_zero_and_variance_one(short):
     shown = [examples(SHOWN + i, 2, 128).pictures for i in range(MOMENTS)]
     with torch.no_grad():
-        features = torch.cat([network(some) for some in shown])
+        features = torch.cat([short(some) for some in shown])
     # Layers below have the moments of all batches here, and of each when they were taken.
     assert features.mean((0, 2, 3)).abs().mean() < 0.3
     assert (features.std((0, 2, 3)) - 1).abs().mean() < 0.3

@@ -2,18 +2,18 @@
 
 import random
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from safetensors import safe_open
 from torch import Generator, Tensor
+from training.features import flaws
 from training.features.data import windows
-from training.features.flaws import blurred, enlarged
 
+from muralist.bench.controls import enlarged
 from muralist.bench.distances import frechet, kernel
 from muralist.bench.features import patches, patchwise, reduced, shapes_features, whole
+from muralist.canvas import Size
 from muralist.errors import BadRequest
 from muralist.shapes import FEATURES
 from muralist.shapes.render import NATIVE, picture, render
@@ -35,17 +35,27 @@ def others() -> Tensor:
     return windows(HELD_OUT + 1, 96, SIDE)
 
 
+@pytest.fixture(scope="module")
+def told_true(true) -> Tensor:
+    return told(true)
+
+
+@pytest.fixture(scope="module")
+def told_others(others) -> Tensor:
+    return told(others)
+
+
 def told(pictures: Tensor) -> Tensor:
     """Mean features `N 64` of patches."""
     return torch.cat([shapes_features()(some).mean((2, 3)) for some in pictures.split(32)])
 
 
 def with_blur(pictures: Tensor, sigma: float) -> Tensor:
-    return torch.stack([blurred(one, sigma) for one in pictures])
+    return torch.stack([flaws.blurred(one, sigma) for one in pictures])
 
 
 def with_lanczos(pictures: Tensor, factor: float) -> Tensor:
-    return torch.stack([enlarged(one, round(SIDE / factor)) for one in pictures])
+    return torch.stack([flaws.enlarged(one, round(SIDE / factor)) for one in pictures])
 
 
 def with_grain(pictures: Tensor, deviation: float) -> Tensor:
@@ -124,37 +134,33 @@ GROWING = {
 
 
 @pytest.mark.parametrize("flaw", GROWING)
-def test_distances_grow_with_every_flaw(flaw, true, others):
+def test_distances_grow_with_every_flaw(flaw, true, told_true, told_others):
     spoil, strengths = GROWING[flaw]
     spoilt = [told(spoil(true, strength)) for strength in strengths]
     for distance in (frechet, kernel):
-        found = [distance(told(true), each) for each in spoilt]
+        found = [distance(told_true, each) for each in spoilt]
         assert found == sorted(found)
-    assert kernel(told(others), spoilt[-1]) > kernel(told(others), told(true))
+    assert kernel(told_others, spoilt[-1]) > kernel(told_others, told_true)
 
 
 def test_an_enlarged_base_is_near_when_whole_and_far_in_patches():
     """The trap of distances of reduced pictures: they see little of blur."""
-    size, scenes = (4 * NATIVE, 4 * NATIVE), random_scenes(HELD_OUT, 8)
-    true, other = (render(some, size, 4) for some in (scenes, random_scenes(HELD_OUT + 1, 8)))
+    size, scenes = Size(4 * NATIVE, 4 * NATIVE), random_scenes(HELD_OUT, 5)
+    true, other = (render(some, size, 4) for some in (scenes, random_scenes(HELD_OUT + 1, 5)))
     moved = render(scenes, size, 4, 16, 16)  # as true, and all but the same
-    blurry = [by_lanczos(one, 4 * NATIVE) for one in render(scenes, (NATIVE, NATIVE))]
+    blurry = [enlarged(one, size) for one in render(scenes, (NATIVE, NATIVE))]
 
     def rows(view, pictures) -> Tensor:
         return torch.cat([view(one, shapes_features()) for one in pictures])
 
-    for_whole, in_patches = (
-        [frechet(rows(view, true), rows(view, some)) for some in (blurry, moved, other)]
-        for view in (whole, patchwise)
-    )
+    def distances(view, *others) -> list[float]:
+        mine = rows(view, true)
+        return [frechet(mine, rows(view, some)) for some in others]
+
+    for_whole = distances(whole, blurry, moved, other)
+    in_patches = distances(patchwise, blurry, moved)
     assert for_whole[0] < 0.1 * for_whole[2]  # nearer than other scenes by far
     assert in_patches[0] / in_patches[1] > 3 * for_whole[0] / for_whole[1]
-
-
-def by_lanczos(image: Tensor, side: int) -> Tensor:
-    picture = Image.fromarray(((image + 1) * 127.5).round().byte().permute(1, 2, 0).numpy())
-    large = np.array(picture.resize((side, side), Image.Resampling.LANCZOS))
-    return torch.from_numpy(large).permute(2, 0, 1) / 127.5 - 1
 
 
 def test_patches_lie_side_by_side():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from muralist.bench import plots
+from muralist.bench.catalogue import MEASURES
 from muralist.bench.results import Results
 from muralist.errors import BadRequest
 from tests.bench.made_up import results
@@ -79,6 +80,14 @@ def test_where_nothing_could_be_counted_duplicates_are_shown():
     ]
     for panel in panels("excess", replace(SOME, rows=tuple(rows), groups=())).values():
         assert panel.get_xlabel() == "duplicates"
+
+
+def test_numbers_are_written_as_their_own_measure_is(monkeypatch):
+    tenths = replace(MEASURES["repetition.excess"], form="{:.1f}")
+    monkeypatch.setattr(plots, "_EXCESSES", (tenths,))
+    for size, panel in panels("excess").items():
+        mean = average("pixelsmith", size, "repetition.excess")
+        assert f"{mean:.1f}" in words(panel).split()
 
 
 def test_the_true_picture_is_where_the_lines_of_the_corner_cross():

@@ -1,6 +1,7 @@
 """What is measured is what was asked for."""
 
 import pytest
+import torch.nn.functional as F
 
 from muralist.bench.cases import Case, captions
 from muralist.bench.samples import Control, sampled, true_pictures
@@ -18,7 +19,13 @@ def test_true_pictures_are_as_large_as_painted_ones(tmp_path, size):
 
 
 def test_the_first_true_pictures_do_not_depend_on_how_many_there_are():
-    case, native = Case(captions(1)[0], 3, Size(256, 256)), Size(128, 128)
-    one, five = (true_pictures(case, native, count) for count in (1, 5))
-    assert one[0][1].equal(five[0][1])
-    assert not one[0][1].equal(five[1][1])
+    case = Case(captions(1)[0], 3, Size(256, 256))
+    one, five = (true_pictures(case, case.size, count) for count in (1, 5))
+    assert one[0].equal(five[0])
+    assert not one[0].equal(five[1])
+
+
+def test_a_true_picture_is_the_same_at_every_size():
+    case = Case(captions(1)[0], 3, Size(384, 256))
+    (small,), (large,) = (true_pictures(case, size, 1) for size in (Size(192, 128), case.size))
+    assert (F.avg_pool2d(large, 2) - small).abs().mean() < 0.02

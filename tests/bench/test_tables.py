@@ -149,6 +149,17 @@ def test_pictures_that_are_all_alike_show_no_interval():
     ] == [["0.00"]]
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_shortest_table_has_the_surest_count_there_is(exact):
+    """Of pictures whose objects nobody knows, what a detector and features find."""
+    others = {"repetition.detected": [1.0, 2.0], "repetition.duplicates": [1.0, 3.0]}
+    detail = {"repetition.sharpness": [0.9, 0.8]}
+    known = {"repetition.excess": [0.0, 1.0]} if exact else {}
+    found = measured(one={**others, **detail, **known}, other={**others, **detail, **known})
+    expected = ["excess (95 %)"] if exact else ["detected (95 %)", "duplicates (95 %)"]
+    assert headings(tables.counted(found, "256x256")) == ["", *expected, "sharpness"]
+
+
 def test_what_is_not_a_number_is_not_counted():
     found = measured(
         one={"repetition.drift": [0.1, math.nan, 0.3]}, other={"repetition.drift": [math.nan] * 3}

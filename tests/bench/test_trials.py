@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +30,15 @@ def trial(name: str) -> Trial:
     return Trial(entrant(name), CASE)
 
 
+def files(workshop: Workshop) -> dict[Path, tuple[int, bytes]]:
+    """All files of a workshop: when they were written, and what is in them."""
+    return {
+        file: (file.stat().st_mtime_ns, file.read_bytes())
+        for file in workshop.folder.rglob("*")
+        if file.is_file()
+    }
+
+
 def stages(method: str) -> list[np.ndarray]:
     painted = muralist.paint(
         "toy", "a sea", height=32, width=64, seed=3, num_inference_steps=4, method=method
@@ -51,6 +61,7 @@ def test_a_method_without_a_base_has_the_native_picture(workshop):
     """Of the same ratio, prompt and seed, as long as the model's pictures are."""
     one = trial("multidiffusion")
     workshop(one)
+    workshop(workshop.native(CASE))
     native = muralist.paint(
         "toy", "a sea", height=8, width=16, seed=3, num_inference_steps=4, method="multidiffusion"
     )
@@ -59,9 +70,14 @@ def test_a_method_without_a_base_has_the_native_picture(workshop):
 
 
 def test_what_is_there_is_not_painted_again(workshop, monkeypatch):
-    workshop(trial("pixelsmith"))
-    monkeypatch.setattr(trials, "generate", None)
-    workshop(trial("pixelsmith"))
+    one = trial("pixelsmith")
+    workshop(one)
+    there = files(workshop)
+    monkeypatch.setattr(trials, "generate", lambda *_, **__: pytest.fail("painted again"))
+    workshop(one)
+    assert files(workshop) == there
+    with pytest.raises(pytest.fail.Exception):
+        workshop(trial("demofusion"))  # which is not there
 
 
 def test_evaluations_are_those_of_the_network_and_seconds_have_parts(workshop):
@@ -143,7 +159,14 @@ def test_nobody_paints_over_anybody(tmp_path, workshop):
     assert all(tmp_path in path.parents for path in paths)
 
 
+def test_a_native_picture_is_one_for_all_sizes_of_a_ratio_and_no_other(workshop):
+    larger, wider = (replace(CASE, size=size) for size in (Size(48, 96), Size(32, 96)))
+    assert workshop.native(larger) == workshop.native(CASE) != workshop.native(wider)
+
+
 def test_a_native_picture_of_other_settings_is_not_taken_for_this_one(workshop):
-    """It has no record of its own, and belongs to all methods of a folder."""
+    """It belongs to all methods of a folder."""
+    workshop(workshop.native(CASE))
     more = replace(workshop, asked={**ASKED, "num_inference_steps": 9})
-    assert not np.array_equal(workshop.native(CASE), more.native(CASE))
+    with pytest.raises(BadRequest, match="num_inference_steps"):
+        more.done(more.native(CASE))

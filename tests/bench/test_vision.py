@@ -1,34 +1,23 @@
 """Features of vision transformers, from a folder as transformers saves it."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Generator, Tensor
-from transformers import Dinov2Config, Dinov2Model, ViTConfig, ViTModel
+from transformers import Dinov2Model, ViTConfig, ViTModel
 
 from muralist.bench.features import load
 from muralist.bench.vision import VisionTransformer
 from muralist.errors import ModelNotFound, UnsupportedModel
-
-MEAN, DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-PATCH = 14
+from tests.bench.tiny import DEVIATION, MEAN, save_dinov2
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A DINOv2 of two thin layers and random weights."""
-    torch.manual_seed(0)
-    config = Dinov2Config(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=56, patch_size=PATCH
-    )
-    path = tmp_path_factory.mktemp("dinov2")
-    Dinov2Model(config).save_pretrained(path)
-    settings = {"image_mean": MEAN, "image_std": DEVIATION, "image_processor_type": "Bit"}
-    (path / "preprocessor_config.json").write_text(json.dumps(settings))
-    return path
+    """Of a DINOv2."""
+    return save_dinov2(tmp_path_factory.mktemp("dinov2"))
 
 
 @pytest.fixture(scope="module")

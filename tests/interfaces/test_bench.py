@@ -5,11 +5,19 @@ from contextlib import chdir
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from muralist.bench import trials
 from muralist.bench.catalogue import unknown
+from muralist.bench.detector import Detector
+from muralist.bench.duplicates import duplicates
 from muralist.bench.results import Results, read
+from muralist.bench.shades import pixels
+from muralist.bench.vision import load
+from muralist.cli import main
+from tests.bench.tiny import save_dinov2, save_owlvit
 
 FEW = ("--methods", "multidiffusion", "--sizes", "256x128", "--prompts", "captions.txt")
 TOY = ("--model", "toy", "--methods", "multidiffusion", "--sizes", "48x32", "--steps", "2")
@@ -25,8 +33,6 @@ def _some_prompts(_in_an_empty_folder):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """Of a small benchmark by the embedded model."""
-    from muralist.cli import main
-
     out = tmp_path_factory.mktemp("bench") / "out"
     typed = ["bench", *FEW, "--out", str(out)]
     out.mkdir()
@@ -119,6 +125,57 @@ def test_of_prompts_without_a_truth_seams_and_cost_are_measured(run):
     )
     assert enlarged < 0.7 * copied  # what nobody has painted is exposed where no truth is known
     assert found.groups == ()
+
+
+@pytest.fixture(scope="module")
+def looking(tmp_path_factory) -> dict[str, Path]:
+    """Folders of tiny models that look at pictures."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("dinov2", "owlvit")}
+    return {"dinov2": save_dinov2(folders["dinov2"]), "owlvit": save_owlvit(folders["owlvit"])}
+
+
+@pytest.fixture(scope="module")
+def looked(looking, tmp_path_factory) -> Path:
+    """Of a benchmark of another model's pictures, at which those look."""
+    folder = tmp_path_factory.mktemp("looked")
+    look(looking, folder)
+    return folder
+
+
+def look(looking: dict[str, Path], folder: Path, *options: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "prompts.txt").write_text("a sea\na lighthouse at dusk\n")
+    models = ["--features", looking["dinov2"], "--detector", looking["owlvit"], "--words", "cat"]
+    typed = ["bench", "repetition", "seams", *TOY, *SEAS, *models, *options, "--out", "out"]
+    with chdir(folder), pytest.raises(SystemExit) as exit_:
+        main([str(each) for each in typed])
+    assert exit_.value.code in (0, None)
+
+
+def test_objects_of_any_model_are_counted_by_features_and_by_a_detector(looked, looking):
+    """As many as the same models find in the files."""
+    found, features = read(looked / "out/results.json"), load(looking["dinov2"])
+    detector = Detector.load(looking["owlvit"])
+    for row in found.of("multidiffusion", "48x32"):
+        base, large = (
+            pixels(np.asarray(Image.open(file)))
+            for folder in ("native/16x10", "multidiffusion/48x32")
+            for file in (looked / "out/pictures" / folder).glob(f"*-{row.seed}.png")
+        )
+        (more,) = detector.excess(large, base, ["cat"]).values()
+        assert row.measures["repetition.detected"] == max(more, 0)
+        assert row.measures["repetition.duplicates"] == duplicates(large, base, features)
+    assert any(row.measures["repetition.detected"] for row in found.rows)
+    for name in ("detected", "duplicates"):
+        assert f"| {name} (95 %) |" in (looked / "out/report.md").read_text()
+
+
+def test_two_workers_find_what_one_does(looked, looking, tmp_path):
+    """Models that look and the random field among it."""
+    look(looking, tmp_path / "both", "--workers", "2")
+    alone, both = (read(folder / "out/results.json") for folder in (looked, tmp_path / "both"))
+    assert (both.rows, both.fields, both.shown) == (alone.rows, alone.fields, alone.shown)
+    assert both.fields and "2 process(es)" in both.facts["machine"]
 
 
 def test_parts_can_be_asked_for_alone(run):

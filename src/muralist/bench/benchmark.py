@@ -1,28 +1,30 @@
 """All that is painted, measured and put together."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-
-import torch
+from itertools import islice
 
 from muralist.bench.cases import Case
-from muralist.bench.distances import frechet, kernel
 from muralist.bench.entrants import CONTROLS, Entrant, without_crops
 from muralist.bench.field import Correlation, correlation
-from muralist.bench.measured import Described, Judge, Judged
-from muralist.bench.results import Group, Kind, Results
+from muralist.bench.measured import Judge, Judged
+from muralist.bench.results import Group, Kind, Results, Shown
 from muralist.bench.samples import Control
 from muralist.bench.trials import Trial, Workshop
+from muralist.bench.truth import distances, truths_of
 from muralist.canvas import Size
 from muralist.errors import BadRequest
 from muralist.run import Crew
+from muralist.stage import Method
 
 __all__ = ["ABLATED", "Benchmark"]
 
 ABLATED = ("multidiffusion", "demofusion")
 """Paint once more without crop conditioning: the plainest, and what others are made of."""
+
+
+_SHOWN = 4  # prompts of which a report shows pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +49,13 @@ class Benchmark:
         return list(dict.fromkeys(case.size for case in self.cases))
 
     @property
+    def natives(self) -> list[Trial]:
+        """What others are measured against, and controls are made of: one for a ratio's sizes."""
+        return list(dict.fromkeys(map(self.workshop.native, self.cases)))
+
+    @property
     def trials(self) -> list[Trial]:
-        """All pictures to be painted, what is whole in itself first."""
+        """All pictures of entrants, what is whole in itself first."""
         largest = max(self.sizes, key=lambda size: size.area)
         untold = [without_crops(one) for one in self.entrants if one.name in ABLATED]
         return [
@@ -69,14 +76,15 @@ class Benchmark:
         return [*controls, *self.trials]
 
     def missing(self) -> list[Trial]:
-        """What is to be painted still.
+        """What is to be painted still, native pictures first.
 
         Raises `BadRequest` where something cannot be painted, or was painted in another way.
         """
         self.judge.check()
         card = self.workshop.card
         native = card.native.times(card.factor)
-        for trial in self.trials:
+        trials = [*self.natives, *self.trials]
+        for trial in trials:
             self.workshop.request(trial)
         for case in self.cases:
             if max(self.workshop.native_size(case)) >= max(case.size):
@@ -84,7 +92,7 @@ class Benchmark:
                     f"{case.size} is not larger than what {card.name} was trained for, {native};"
                     " sizes more than a quarter beyond that have a base picture to be compared with"
                 )
-        return [trial for trial in self.trials if not self.workshop.done(trial)]
+        return [trial for trial in trials if not self.workshop.done(trial)]
 
     def painted(self, crew: Crew, missing: Sequence[Trial]) -> Iterator[Trial]:
         """Paints what is missing; each, as it is done."""
@@ -105,27 +113,29 @@ class Benchmark:
             sizes=tuple(map(str, self.sizes)),
             rows=tuple(one.row for one in judged),
             groups=tuple(self._groups(judged, crew)),
-            fields=self._fields() if "seams" in self.judge.parts else {},
-            shown=tuple(one.shown for one in judged if one.shown is not None),
+            fields=self._fields(crew) if "seams" in self.judge.parts else {},
+            shown=tuple(self._shown(judged)),
         )
 
-    def _fields(self) -> dict[str, dict[str, float]]:
-        """What methods make of a random field of which all is known.
+    def _shown(self, judged: Sequence[Judged]) -> Iterator[Shown]:
+        """Of the first prompts the first seed, at every size."""
+        seeds: dict[str, int] = {}
+        for case in self.cases:
+            seeds.setdefault(case.prompt, case.seed)
+        first = set(islice(seeds.items(), _SHOWN))
+        return (one.shown for one in judged if (one.shown.prompt, one.shown.seed) in first)
 
-        The field has a model of its own: settings that are in cells may not suit it, and methods
-        that need more than a model are not asked.
-        """
-        found: dict[str, Correlation] = {}
-        for one in self.entrants:
-            with suppress(BadRequest):
-                found[one.name] = correlation(one.method)
+    def _fields(self, crew: Crew) -> dict[str, dict[str, float]]:
+        """What methods make of a random field of which all is known."""
+        found = crew.map(_field, [one.method for one in self.entrants])
         return {
-            name: {
+            entrant.name: {
                 "field.inside": one.inside.value,
                 "field.across": one.across.value,
                 "field.exact": one.exact,
             }
-            for name, one in found.items()
+            for entrant, one in zip(self.entrants, found, strict=True)
+            if one is not None
         }
 
     def _groups(self, judged: Sequence[Judged], crew: Crew) -> Iterator[Group]:
@@ -133,7 +143,7 @@ class Benchmark:
         for size in self.sizes:
             known = [one for one in self.cases if self.workshop.knows(one.prompt)]
             cases = [case for case in known if case.size == size]
-            true = list(crew.map(partial(self.judge.truths, count=self.truths), cases))
+            true = list(crew.map(partial(truths_of, count=self.truths), cases))
             for name in dict.fromkeys(one.row.entrant for one in judged):
                 painted = [
                     one.described
@@ -141,15 +151,12 @@ class Benchmark:
                     if one.described and (one.row.entrant, one.row.size) == (name, str(size))
                 ]
                 if len(painted) > 1:  # one picture is no population
-                    yield Group(entrant=name, size=str(size), measures=_distances(painted, true))
+                    yield Group(entrant=name, size=str(size), measures=distances(painted, true))
 
 
-def _distances(painted: Sequence[Described], true: Sequence[Described]) -> dict[str, float]:
-    whole, patches = (torch.cat(each) for each in zip(*painted, strict=True))
-    true_whole, true_patches = (torch.cat(each) for each in zip(*true, strict=True))
-    return {
-        "truth.frechet": frechet(whole, true_whole),
-        "truth.frechet_patches": frechet(patches, true_patches),
-        "truth.kernel": kernel(whole, true_whole),
-        "truth.kernel_patches": kernel(patches, true_patches),
-    }
+def _field(method: Method) -> Correlation | None:
+    """None of a method whose settings do not suit the field's own model, or that needs more."""
+    try:
+        return correlation(method)
+    except BadRequest:
+        return None

@@ -21,7 +21,7 @@ _APART: Mapping[str, tuple[str, ...]] = {
     "blue": ("yellow", "white", "red"),
     "purple": ("yellow", "white", "green"),
 }
-_APART_SEEDS = 10_000  # between those of one prompt: more prompts or seeds change no others
+_SEED_STEP = 10_000  # from a prompt's seed to its next: more prompts or seeds change no others
 _FIRST = 10**9  # seed of the first scene: none of the training's
 
 
@@ -57,7 +57,7 @@ def captions(count: int) -> list[str]:
 def cases(prompts: Sequence[str], seeds: int, sizes: Sequence[Size]) -> list[Case]:
     """Every prompt with seeds of its own, at every size; what is done first is whole in itself."""
     return [
-        Case(prompt, number + _APART_SEEDS * again, size)
+        Case(prompt, number + _SEED_STEP * again, size)
         for number, prompt in enumerate(prompts)
         for again in range(seeds)
         for size in sizes

@@ -90,8 +90,8 @@ _REPETITION = (
     Measure(
         "repetition.duplicates",
         "duplicates",
-        "Excess without a detector: native windows that look like another part of the picture, by"
-        " features, less those of the base picture.",
+        "Excess without a detector: areas that look, by features, like what the base picture shows,"
+        " less those of the base picture.",
         0,
         interval=True,
     ),

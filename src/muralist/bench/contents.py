@@ -1,6 +1,7 @@
 """What a report says, and in which order."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 from muralist.bench import tables
 from muralist.bench.catalogue import MEASURES, measured
@@ -12,6 +13,7 @@ from muralist.bench.page import (
     Column,
     Figure,
     Heading,
+    Link,
     Page,
     Paragraph,
     Table,
@@ -139,17 +141,18 @@ def _pictures(results: Results, shrunk: Sequence[str]) -> list[Block]:
         if any(one.size == size for one in files)
         for block in (
             Heading(f"{size} pixels", 3),
-            _grid(results, {one: file for one, file in files.items() if one.size == size}),
+            _grid(results, size, {one: file for one, file in files.items() if one.size == size}),
         )
     ]
     words = (
         "Outlined, where they were counted so: in white the base picture's objects, in magenta"
-        " extra ones, in green fragments. Each leads to a larger picture."
+        " extra ones, in green fragments. Each leads to a larger picture, and a last line to the"
+        " folders of those that are not shown."
     )
     return _part("Pictures", words, *grids)
 
 
-def _grid(results: Results, files: Mapping[Shown, str]) -> Table:
+def _grid(results: Results, size: str, files: Mapping[Shown, str]) -> Table:
     at = {(one.prompt, one.seed, one.entrant): one for one in files}
     cases = list(dict.fromkeys((one.prompt, one.seed) for one in files))
     names = [name for name in results.entrants if any(one.entrant == name for one in files)]
@@ -161,7 +164,15 @@ def _grid(results: Results, files: Mapping[Shown, str]) -> Table:
         for prompt, seed in cases
     ]
     columns = [Column("prompt", "left"), *(Column(name, "left") for name in names)]
-    return Table(columns, [Body(lines)])
+    whole = [_whole(name, len(results.of(name, size)), files) for name in names]
+    more = any(len(results.of(name, size)) > len(cases) for name in names)
+    return Table(columns, [Body([*lines, [Cell("every prompt"), *whole]] if more else lines)])
+
+
+def _whole(entrant: str, count: int, files: Mapping[Shown, str]) -> Link:
+    """To the folder in which all pictures of an entrant lie."""
+    one = next(one for one in files if one.entrant == entrant)
+    return Link(_count(count, "picture"), str(PurePosixPath(one.file).parent))
 
 
 def _thumbnail(shown: Shown | None, files: Mapping[Shown, str]) -> Thumbnail | Cell:

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from muralist.bench.shades import shades
 from muralist.errors import BadRequest, ModelNotFound, UnsupportedModel
 from muralist.models.files import header
 from muralist.models.quiet import quiet
@@ -108,8 +109,7 @@ class Detector:
         """
         if not words or not all(word.strip() for word in words):
             raise BadRequest(f"{list(words)} names nothing to count; give words, 'a cat' say")
-        pixels = ((image.float().clamp(-1, 1) + 1) * 127.5).round().byte().cpu()
-        whole = Image.fromarray(pixels.permute(1, 2, 0).numpy())
+        whole = Image.fromarray(shades(image))
         return {word: distinct(self._seen(whole, word), self.same) for word in words}
 
     def _seen(self, whole: Image.Image, word: str) -> Iterator[Box]:

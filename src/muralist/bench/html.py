@@ -11,6 +11,8 @@ from muralist.bench.page import (
     Column,
     Figure,
     Heading,
+    Item,
+    Link,
     Page,
     Paragraph,
     Table,
@@ -25,13 +27,13 @@ _STYLE = """
   --quiet: #f4f5f6; --best: #00563f; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e6e8; --soft: #a0a6ad; --paper: #15171a;
   --line: #353a40; --quiet: #1e2125; --best: #6fdcb4; } }
-body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 68rem; color: var(--ink);
+body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 72rem; color: var(--ink);
   background: var(--paper); font: 1rem/1.55 system-ui, sans-serif; }
 h1, h2, h3 { line-height: 1.25; } h2 { margin-top: 3rem; } h3 { margin: 2rem 0 0; }
 p, dd { max-width: 44rem; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .6rem; text-align: left; white-space: nowrap; }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .4rem; text-align: left; white-space: nowrap; }
 th { font-weight: 600; } tbody th { font-weight: 400; } .right { text-align: right; }
 thead th { border-bottom: 2px solid var(--line); white-space: normal; vertical-align: bottom; }
 thead th[title] { cursor: help; }
@@ -39,9 +41,15 @@ tbody { border-bottom: 1px solid var(--line); }
 .label th { color: var(--soft); font-size: .85rem; padding-top: .7rem; }
 .quiet :is(th, td) { background: var(--quiet); color: var(--soft); }
 td strong { color: var(--best); }
+.numbers tbody th[scope=row] { position: sticky; left: 0; background: var(--paper) padding-box; }
+.numbers .quiet th[scope=row] { background: var(--quiet) padding-box; }
 .words :is(th, td) { white-space: normal; vertical-align: top; }
+.pictures { table-layout: fixed; width: 100%; min-width: calc(7.5rem + var(--n) * 6.8rem);
+  max-width: calc(7.5rem + var(--n) * 10.8rem); }
+.pictures th:first-child { width: 7rem; } .pictures :is(th, td) { padding-inline: .25rem; }
+.pictures thead th { font-size: .8rem; overflow-wrap: anywhere; }
 .words td { overflow-wrap: anywhere; }
-td img { display: block; width: 10rem; border-radius: 2px; }
+td img { display: block; width: 100%; border-radius: 2px; }
 figure { margin: 1.5rem 0; } figure .scroll { margin: .5rem 0; }
 figure img { display: block; width: auto; max-width: max(100%, 40rem); border-radius: 4px; }
 figcaption { color: var(--soft); font-size: .92rem; max-width: 44rem; }
@@ -80,12 +88,20 @@ def _block(block: Block) -> str:
 
 
 def _table(table: Table) -> Iterator[str]:
-    kind = "words" if all(column.align == "left" for column in table.columns) else "numbers"
-    yield f'<div class="scroll" tabindex="0"><table class="{kind}">'
+    others = len(table.columns) - 1  # beside the first
+    yield f'<div class="scroll" tabindex="0"><table class="{_kind(table)}" style="--n: {others}">'
     yield f"<thead><tr>{''.join(map(_heading, table.columns))}</tr></thead>"
     for body in table.bodies:
         yield from _body(body, table)
     yield "</table></div>"
+
+
+def _kind(table: Table) -> str:
+    """As the style sheet has it."""
+    if all(column.align == "left" for column in table.columns):
+        cells = (cell for body in table.bodies for line in body.lines for cell in line)
+        return "words pictures" if any(isinstance(cell, Thumbnail) for cell in cells) else "words"
+    return "numbers"
 
 
 def _heading(column: Column) -> str:
@@ -107,8 +123,10 @@ def _body(body: Body, table: Table) -> Iterator[str]:
     yield "</tbody>"
 
 
-def _cell(cell: Cell | Thumbnail) -> str:
+def _cell(cell: Item) -> str:
     match cell:
+        case Link(text, to):
+            return f'<a href="{escape(to)}">{escape(text)}</a>'
         case Thumbnail(file, large, alt):
             return f'<a href="{escape(large)}">{_image(file, alt)}</a>'
         case Cell(text, best):

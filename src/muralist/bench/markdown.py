@@ -10,6 +10,8 @@ from muralist.bench.page import (
     Code,
     Figure,
     Heading,
+    Item,
+    Link,
     Page,
     Paragraph,
     Table,
@@ -59,8 +61,10 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(cell: Cell | Thumbnail) -> str:
+def _cell(cell: Item) -> str:
     match cell:
+        case Link(text, to):
+            return f"[{_plain(text)}]({to})"
         case Thumbnail(file, large, alt):
             return f"[![{_plain(alt)}]({file})]({large})"
         case Cell(text, best):

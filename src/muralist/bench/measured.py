@@ -11,38 +11,28 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from muralist.bench.cases import Case
-from muralist.bench.controls import copied, shades
-from muralist.bench.detail import detail
 from muralist.bench.detector import Detector
 from muralist.bench.duplicates import duplicates
 from muralist.bench.entrants import folder
-from muralist.bench.features import Features, load, patchwise, shapes_features, whole
+from muralist.bench.features import Features, load, shapes_features
 from muralist.bench.outlines import outlined
 from muralist.bench.repetition import Comparison, comparison, repetition
 from muralist.bench.results import Row, Shown
-from muralist.bench.samples import Control, Sample, sampled, true_pictures
+from muralist.bench.samples import Control, Sample, sampled
 from muralist.bench.seams import energy
-from muralist.bench.spectrum import bands, gap_of
+from muralist.bench.shades import shades
+from muralist.bench.spectrum import bands
 from muralist.bench.trials import Trial, Workshop
-from muralist.canvas import Size
+from muralist.bench.truth import Described, described, said, share, sharpness
 from muralist.errors import BadRequest
 from muralist.models import best_device
-from muralist.shapes.judge import judge
 
-__all__ = ["PARTS", "Described", "Judge", "Judged"]
+__all__ = ["PARTS", "Judge", "Judged"]
 
 PARTS = ("repetition", "seams", "truth", "cost")
 """What can be asked of a picture."""
 
 _SHOWN = 512  # pixels of the longer side of a picture with outlines
-
-
-class Described(NamedTuple):
-    """Features of pictures."""
-
-    whole: Tensor  # reduced to the native size: `1 D`, a row for each
-    patches: Tensor  # at their full size: `N D`
 
 
 class Judged(NamedTuple):
@@ -80,8 +70,8 @@ class Judge:
             measures=self._measures(sample, found, texture),
             curves={"truth.spectrum": texture} if texture and all(map(isfinite, texture)) else {},
         )
-        described = _described(sample.large) if truth else None
-        return Judged(row, described, self._shown(sample, found))
+        features = described(sample.large) if truth else None
+        return Judged(row, features, self._shown(sample, found))
 
     @property
     def device(self) -> torch.device:
@@ -96,12 +86,6 @@ class Judge:
             _features(self.features, self.device)
         if self.detector:
             _detector(self.detector, self.device)
-
-    def truths(self, case: Case, count: int) -> Described:
-        """Features of true pictures of a caption, none of them the control's."""
-        true = true_pictures(case, self.workshop.native_size(case), count + 1)[1:]
-        every = [_described(large) for _, large in true]
-        return Described(*map(torch.cat, zip(*every, strict=True)))
 
     def _measures(
         self, sample: Sample, found: Comparison | None, texture: Sequence[float]
@@ -128,7 +112,7 @@ class Judge:
             features = _features(self.features, self.device)
             measures["duplicates"] = duplicates(sample.large, sample.base, features)
         if found is None:
-            measures["sharpness"] = _sharpness(sample)
+            measures["sharpness"] = sharpness(sample)
         if self.detector:
             more = _detector(self.detector, self.device).excess(
                 sample.large, sample.base, self.words
@@ -138,11 +122,10 @@ class Judge:
 
     def _truth(self, sample: Sample, texture: Sequence[float]) -> dict[str, float]:
         """Detail stands beside every count, whether or not the truth was asked for."""
-        detail = sample.known and {"repetition", "truth"} & {*self.parts}
-        return {
-            **({"detail": _detail(sample)} if detail else {}),
-            **(_said(sample, texture) if texture else {}),
-        }
+        if not sample.known or not {"repetition", "truth"} & {*self.parts}:
+            return {}
+        told = said(sample, texture) if "truth" in self.parts else {}
+        return {"detail": share(sample), **told}
 
     def _shown(self, sample: Sample, found: Comparison | None) -> Shown:
         """The picture in a file beside the results, its objects outlined where they are known."""
@@ -177,35 +160,6 @@ def _seams(sample: Sample) -> dict[str, float]:
         "views": energy(sample.large, sample.borders.views),
         "decode": energy(sample.large, sample.borders.tiles),
     }
-
-
-def _detail(sample: Sample) -> float:
-    """As a share of that of a true picture of the caption."""
-    case, native = sample.case, Size(*sample.base.shape[1:])
-    (_, true), *_ = true_pictures(case, native, 1)
-    factor = max(round(max(case.size) / max(native)), 2)
-    return detail(sample.large, factor) / detail(true, factor)
-
-
-def _sharpness(sample: Sample) -> float:
-    """Where the truth is unknown: detail as a share of that of the base picture, side by side."""
-    copies = copied(sample.base, sample.case.size)
-    factor = max(round(max(sample.case.size) / max(sample.base.shape)), 2)
-    return detail(sample.large, factor) / max(detail(copies, factor), 1e-6)
-
-
-def _said(sample: Sample, texture: Sequence[float]) -> dict[str, float]:
-    """Against what the caption says."""
-    case = sample.case
-    return {
-        "texture": gap_of(texture, case.prompt, case.size),
-        "adherence": judge(sample.large, case.prompt).all,
-    }
-
-
-def _described(image: Tensor) -> Described:
-    features = shapes_features()
-    return Described(whole(image, features), patchwise(image, features))
 
 
 @cache

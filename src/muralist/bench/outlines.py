@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from muralist.bench.repetition import Comparison
+from muralist.bench.shades import shades
 from muralist.shapes.areas import dilated
 from muralist.shapes.checker import Found
 
@@ -31,8 +32,8 @@ def outlined(large: Tensor, found: Comparison, longest: int | None = None) -> Im
     height, width = large.shape[-2:]
     reduced = min(1.0, (longest or max(height, width)) / max(height, width))
     size = max(1, round(height * reduced)), max(1, round(width * reduced))
-    pixels = ((large.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-    image = np.array(Image.fromarray(pixels).resize((size[1], size[0]), Image.Resampling.LANCZOS))
+    smaller = Image.fromarray(shades(large)).resize((size[1], size[0]), Image.Resampling.LANCZOS)
+    image = np.array(smaller)
     line = max(1, round(max(size) / FINE))
     for kind, one in _kinds(found):
         mask = one.area.on(found.after.size)[None, None].float()

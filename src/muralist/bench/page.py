@@ -12,6 +12,8 @@ __all__ = [
     "Column",
     "Figure",
     "Heading",
+    "Item",
+    "Link",
     "Page",
     "Paragraph",
     "Table",
@@ -68,11 +70,22 @@ class Thumbnail:
 
 
 @dataclass(frozen=True)
+class Link:
+    """Words in a table that lead elsewhere."""
+
+    text: str
+    to: str  # a file or a folder, relative to the page
+
+
+@dataclass(frozen=True)
 class Cell:
     """What stands in a table."""
 
     text: str
     best: bool = False  # of its column
+
+
+Item: TypeAlias = Cell | Link | Thumbnail
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,7 @@ class Column:
 class Body:
     """Lines of a table that belong together."""
 
-    lines: Sequence[Sequence[Cell | Thumbnail]]
+    lines: Sequence[Sequence[Item]]
     label: str = ""
     quiet: bool = False  # not what the table is about, but what it is read against
 

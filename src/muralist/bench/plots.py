@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from muralist.bench.catalogue import MEASURES
+from muralist.bench.catalogue import MEASURES, Measure
 from muralist.bench.results import Kind, Results
 from muralist.bench.statistics import Mean
 from muralist.bench.tables import interval, summary
@@ -107,16 +107,16 @@ def _excess(results: Results) -> "Figure | None":
         panel.spines["left"].set_visible(False)
         for at, name in enumerate(looks):
             if name in found:
-                _line(panel, at, found[name], looks[name], high)
+                _line(panel, at, measure, found[name], looks[name], high)
         panel.grid(axis="x")
         panel.tick_params(axis="y", length=0)
     _named(panels[0, 0], list(looks))
     return figure
 
 
-def _line(panel: "Axes", at: int, one: Mean, look: "_Look", high: float) -> None:
+def _line(panel: "Axes", at: int, measure: Measure, one: Mean, look: "_Look", high: float) -> None:
     """A mean with its interval and its number; one beyond the panel as a number and an arrow."""
-    text, (low, top) = _EXCESS.written(one.mean), interval(one)
+    text, (low, top) = measure.written(one.mean), interval(one)
     if one.mean > high:
         where = {"xycoords": panel.get_yaxis_transform(), "va": "center", "ha": "right"}
         panel.annotate(f"{text} →", (1, at), color=look.colour, **where)

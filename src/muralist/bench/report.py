@@ -42,8 +42,8 @@ def report(results: Results, folder: Path) -> Path:
 def _shrunk(folder: Path, shown: Shown, files: Path) -> str:
     """Makes a thumbnail of a picture; a link to it."""
     small = Image.fromarray(panel(photo(folder / shown.file).pixels, _SMALL))
-    file = (files / shown.file.replace("/", "-")).with_suffix(".png")
-    small.save(file, optimize=True)
+    file = (files / shown.file.replace("/", "-")).with_suffix(".jpg")
+    small.save(file, quality=85, subsampling=0)  # outlines keep their colours
     return _link(file)
 
 

@@ -1,19 +1,20 @@
 """What there is to measure: painted pictures and controls, each beside its base picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from torch import Tensor
 
 from muralist.bench.cases import Case
-from muralist.bench.controls import copied, enlarged, pixels
+from muralist.bench.controls import copied, enlarged
 from muralist.bench.entrants import entrant
 from muralist.bench.seams import Borders, borders, lines
+from muralist.bench.shades import pixels
 from muralist.bench.trials import Trial, Workshop
 from muralist.canvas import Size, View
 from muralist.shapes.render import NATIVE, render
-from muralist.shapes.scene import Scene, scenes_of
+from muralist.shapes.scene import scenes_of
 
 __all__ = ["Control", "Sample", "sampled", "true_pictures"]
 
@@ -40,7 +41,7 @@ class Sample(NamedTuple):
 
 
 def sampled(workshop: Workshop, order: Trial | Control) -> Sample:
-    """A picture that is there, or a control, for which the native picture is painted if needed."""
+    """A picture that is there, or a control, which is drawn or made of a native picture there."""
     case, known = order.case, workshop.knows(order.case.prompt)
     if isinstance(order, Trial):
         return Sample(
@@ -54,29 +55,25 @@ def sampled(workshop: Workshop, order: Trial | Control) -> Sample:
         )
     grid = borders(workshop.request(Trial(entrant("multidiffusion"), case)))
     if order.name == "truth":
-        small, large = true_pictures(case, workshop.native_size(case), 1)[0]
+        sizes = workshop.native_size(case), case.size
+        (small,), (large,) = (true_pictures(case, size, 1) for size in sizes)
         return Sample("truth", case, large, small, grid, known)
-    base = pixels(workshop.native(case))
+    base = pixels(workshop.large(workshop.native(case)))
     if order.name == "enlarged":
         return Sample("enlarged", case, enlarged(base, case.size), base, grid, known)
     meet = _copies(case.size, Size(*base.shape[1:]), workshop.card.factor)
     return Sample("copied", case, copied(base, case.size), base, meet, known)
 
 
-def true_pictures(case: Case, native: Size, count: int) -> Sequence[tuple[Tensor, Tensor]]:
-    """Pictures of what a caption says, each as small as the native size, and as large as asked.
+def true_pictures(case: Case, size: Size, count: int) -> list[Tensor]:
+    """So many pictures `3 H W` of what a case's caption says, at a size in pixels of its ratio.
 
-    The first ones are the same however many there are.
+    The first ones are the same however many there are, and at every size.
     """
     height, width = (side / max(case.size) for side in case.size)
     scenes = scenes_of(case.prompt, _TRUTH + case.seed, count, width, height)
-    # the native ratio is rounded to whole cells: each picture is drawn by its own longer side
-    return [(_drawn(scene, native), _drawn(scene, case.size)) for scene in scenes]
-
-
-def _drawn(scene: Scene, size: Size) -> Tensor:
-    """A scene whose longer side is one unit, as a picture of so many pixels."""
-    return render([scene], size, max(size) / NATIVE)[0]
+    # a native ratio is rounded to whole cells: a picture's own longer side is the scenes' unit
+    return [render([scene], size, max(size) / NATIVE)[0] for scene in scenes]
 
 
 def _copies(size: Size, native: Size, cell: int) -> Borders:

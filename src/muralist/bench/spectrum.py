@@ -66,8 +66,7 @@ def gap(image: Tensor, caption: str) -> float:
     """How far a picture's texture is from the true one: mean absolute difference of bands, in dB.
 
     What is too faint and what is too strong count alike: an enlarged picture lacks fine bands, and
-    grain has too much of them. Another true picture of the caption is less than
-    1 dB away.
+    grain has too much of them. Another true picture of the caption is less than 1 dB away.
     """
     return gap_of(bands(image, caption), caption, Size(*image.shape[1:]))
 

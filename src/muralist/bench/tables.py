@@ -41,6 +41,7 @@ _COMPARED = (
     "repetition.duplicates",
     "repetition.detected",
 )
+_FOUND = ("repetition.detected", "repetition.duplicates")  # in any picture, of any model
 _WHO = Column("", "left")
 _DISTANCES = ("truth.frechet", "truth.kernel")
 
@@ -63,7 +64,9 @@ def repetition(results: Results, size: str) -> Table | None:
 
 def counted(results: Results, size: str) -> Table | None:
     """The least of it that can be read alone."""
-    return _table(results, _contest(results, [size]), _COUNTED)
+    parts = _contest(results, [size])
+    exact = _known(results, parts, ["repetition.excess"])
+    return _table(results, parts, _COUNTED if exact else (*_FOUND, *_COUNTED))
 
 
 def conditioning(results: Results) -> Table | None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,11 @@ from muralist.planning import work
 from muralist.request import Request
 from muralist.shapes.render import NATIVE
 from muralist.sinks.whole import move, unfinished
-from muralist.stage import Method, progression
+from muralist.stage import progression
 
 __all__ = ["Trial", "Workshop"]
+
+_NATIVE = Entrant("native", MultiDiffusion())  # a single window
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,10 @@ class Workshop:
 
     def request(self, trial: Trial) -> Request:
         """What an entrant is asked."""
-        return self._request(trial.case, trial.entrant.method)
+        case = trial.case
+        known = {**self.asked, "prompt": case.prompt, "seed": case.seed}
+        height, width = case.size
+        return Request(**known, height=height, width=width, method=trial.entrant.method)
 
     def path(self, trial: Trial) -> Path:
         """Of the picture."""
@@ -114,30 +118,17 @@ class Workshop:
         return _read(self.path(trial))
 
     def base(self, trial: Trial) -> np.ndarray:
-        """The base picture of the run, or, of a method that has none, the native one."""
+        """The base picture of the run, or, of a method that has none, the native one, painted."""
         own = _base(self.path(trial))
-        return _read(own) if own.exists() else self.native(trial.case)
+        return _read(own) if own.exists() else self.large(self.native(trial.case))
 
     def cost(self, trial: Trial) -> dict[str, float]:
         """What it took, by the names of measures."""
         return self._recorded(trial)["cost"]
 
-    def native(self, case: Case) -> np.ndarray:
-        """What the model paints of a case as it was trained, painted when it is first asked for.
-
-        One for all sizes of a ratio.
-        """
-        height, width = self.native_size(case)
-        request = replace(self._request(case, MultiDiffusion()), height=height, width=width)
-        told = json.dumps({**request.to_json(), "dtype": str(self.dtype)}, sort_keys=True)
-        digest = blake2b(told.encode(), digest_size=4).hexdigest()  # nobody checks its settings
-        path = self.folder / "native" / f"{width}x{height}" / f"{case.name}-{digest}.png"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            for event in generate(replace(request, model=self._model())):
-                if isinstance(event, Finished):
-                    event.picture.save(path)
-        return _read(path)
+    def native(self, case: Case) -> Trial:
+        """What the model paints of a case as it was trained: one for all sizes of a ratio."""
+        return Trial(_NATIVE, replace(case, size=self.native_size(case)))
 
     def native_size(self, case: Case) -> Size:
         """In pixels: of the case's ratio, as long as the model's native pictures."""
@@ -153,11 +144,6 @@ class Workshop:
         """Whether pictures are of the embedded world: captions, by a model of its native size."""
         native = max(self.card.native.times(self.card.factor))
         return native == NATIVE and is_caption(prompt)
-
-    def _request(self, case: Case, method: Method) -> Request:
-        height, width = case.size
-        known = {**self.asked, "prompt": case.prompt, "seed": case.seed}
-        return Request(**known, height=height, width=width, method=method)
 
     def _model(self) -> Model:
         return loaded_once(checkpoint_of(self.asked["model"]), self.device, self.dtype)

@@ -24,9 +24,9 @@ from muralist.cli import show
 from muralist.cli.options import Contest, Hands
 from muralist.cli.painting import device_here, dtype_named
 from muralist.cli.prompts import filled_lines
-from muralist.cli.typed import size
 from muralist.errors import BadRequest
 from muralist.models import best_device, card, suited
+from muralist.request.typed import size
 from muralist.run import check_workers, hired
 from muralist.series import alone
 
@@ -62,7 +62,7 @@ def run(benchmark: Benchmark, out: Path, contest: Contest, hands: Hands, as_json
         return
     for each in results.sizes:
         if (counted := tables.counted(results, each)) is not None:
-            show.table(counted, f"{each} pixels")
+            show.tabulated(counted, f"{each} pixels")
     print(page)
 
 

@@ -63,7 +63,7 @@ __all__ = [
     "settings",
     "sheet",
     "stage_file",
-    "table",
+    "tabulated",
 ]
 
 T = TypeVar("T")
@@ -449,7 +449,7 @@ def methods(known: Mapping[str, type], as_json: bool) -> None:
         console.print(table)
 
 
-def table(given: page.Table, title: str) -> None:
+def tabulated(given: page.Table, title: str) -> None:
     """A table of a report; the best of its columns are bold."""
     console = Console(highlight=False, file=sys.stdout)
     shown = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))

@@ -181,6 +181,5 @@ def work(request: Request) -> Work:
 def _tallied(request: Request, stage: Stage, number: int, tally: Tally) -> StagePlan:
     steps = request.schedule.entered(stage.strength).steps
     x = torch.zeros(1, request.card.channels, 2, 2)
-    for step in steps:
-        ask(request, stage, number, step, x, tally)
+    ask(request, stage, number, steps, x, tally)
     return StagePlan(stage.size, len(steps), tally.evaluations, tally.calls)

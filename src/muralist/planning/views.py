@@ -1,6 +1,6 @@
 """Which views a step asks about, found by asking its stage of a blank network."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -34,27 +34,31 @@ def views_of(request: Request, stage: int, step: int) -> tuple[View, ...]:
     asked = stages[stage - 1]
     noted = _Noted(asked.size)
     x = torch.empty(1, request.card.channels, *asked.size, device="meta")
-    ask(request, asked, stage, steps[step - 1], x, noted)
+    ask(request, asked, stage, steps[step - 1 : step], x, noted)
     return tuple(noted.views)
 
 
-def ask(request: Request, stage: Stage, number: int, step: Step, x: Tensor, run: Runner) -> None:
-    """Puts the question of one step to a stage's denoiser; `run` learns what is asked of whom.
+def ask(
+    request: Request, stage: Stage, number: int, steps: Iterable[Step], x: Tensor, run: Runner
+) -> None:
+    """Puts the questions of some steps to a stage's denoiser; `run` learns what is asked of whom.
 
     Views are a function of the query, so x may be a canvas `1 C H W` of any size, or without data,
     where whoever is asked makes nothing of its size or its values. `run` need not answer.
     """
-    query = Query(
-        step=step,
-        cond=NO_TEXT,
-        negative=NO_TEXT,
-        canvas=stage.size,
-        final=request.size,
-        seed=request.seed,
-        stage=number,
-        run=run,
-    )
-    stage.denoiser(Reference(x, x))(x, query)
+    denoise = stage.denoiser(Reference(x, x))
+    for step in steps:
+        query = Query(
+            step=step,
+            cond=NO_TEXT,
+            negative=NO_TEXT,
+            canvas=stage.size,
+            final=request.size,
+            seed=request.seed,
+            stage=number,
+            run=run,
+        )
+        denoise(x, query)
 
 
 @dataclass(frozen=True)
