@@ -8,10 +8,10 @@ import numpy as np
 
 from muralist.sinks import vips
 
-__all__ = ["description", "parts", "write"]
+__all__ = ["QUALITY", "description", "descriptor", "parts", "write"]
 
 _SIDE, _OVERLAP = 510, 1  # pixels: a tile with its overlap is 512
-_QUALITY = 90
+QUALITY = 90  # of JPEG
 _NAMESPACE = "urn:muralist"
 _DESCRIPTOR = """\
 <?xml version="1.0" encoding="UTF-8"?>
@@ -33,21 +33,25 @@ def write(pixels: np.ndarray, path: Path, text: str) -> None:
         {},
         tile_size=_SIDE,
         overlap=_OVERLAP,
-        suffix=f".jpg[Q={_QUALITY}]",
+        suffix=f".jpg[Q={QUALITY}]",
         keep="none",  # thousands of tiles need no profile each: viewers take them for sRGB
     )
     (tiles / "vips-properties.xml").unlink(missing_ok=True)
     height, width, _ = pixels.shape
-    descriptor = _DESCRIPTOR.format(
-        overlap=_OVERLAP,
-        side=_SIDE,
+    path.with_suffix(".dzi").unlink()  # libvips' own
+    path.write_text(descriptor(height, width, _SIDE, _OVERLAP, text), encoding="utf-8")
+
+
+def descriptor(height: int, width: int, side: int, overlap: int, text: str) -> str:
+    """The XML of a `.dzi` file: pixels, those of a tile, those it shares with the next; a text."""
+    return _DESCRIPTOR.format(
+        overlap=overlap,
+        side=side,
         namespace=_NAMESPACE,
         text=quoteattr(text),
         height=height,
         width=width,
     )
-    path.with_suffix(".dzi").unlink()  # libvips' own
-    path.write_text(descriptor, encoding="utf-8")
 
 
 def parts(path: Path) -> tuple[Path, Path]:

@@ -16,7 +16,7 @@ _KEY = "muralist"
 _DESCRIPTION = 0x010E  # ImageDescription, in EXIF as in TIFF
 
 
-def write_png(pixels: np.ndarray, path: Path, text: str) -> None:
+def write_png(pixels: vips.Pixels, path: Path, text: str) -> None:
     notes = {f"png-comment-0-{_KEY}": text}
     vips.write(pixels, "pngsave", path, notes, filter="all", profile="srgb")
 

@@ -3,18 +3,21 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
 
-__all__ = ["write"]
+if TYPE_CHECKING:
+    import pyvips
+
+__all__ = ["Pixels", "write"]
+
+Pixels: TypeAlias = Union[np.ndarray, "pyvips.Image"]  # an image of libvips' is read when needed
 
 _DENSITY = 300 / 25.4  # pixels a millimetre: 300 an inch, as prints have
 
 
-def write(
-    pixels: np.ndarray, saver: str, path: Path, notes: Mapping[str, str], **options: Any
-) -> None:
+def write(pixels: Pixels, saver: str, path: Path, notes: Mapping[str, str], **options: Any) -> None:
     """Writes `height width 3`, uint8, sRGB, by one of libvips' savers, `pngsave` for one.
 
     `notes` are texts by libvips' names of the places for them. Ctrl-C stops the saver.
@@ -22,10 +25,8 @@ def write(
     """
     import pyvips
 
-    height, width, bands = pixels.shape
-    assert bands == 3 and pixels.dtype == np.uint8
-    memory = np.ascontiguousarray(pixels)
-    image = pyvips.Image.new_from_memory(memory.data, width, height, 3, "uchar")
+    image = _image(pixels)
+    assert image.bands == 3 and image.format == "uchar"
     image = image.copy(interpretation="srgb", xres=_DENSITY, yres=_DENSITY)
     for name, text in notes.items():
         image.set_type(pyvips.GValue.gstr_type, name, text)
@@ -39,6 +40,17 @@ def write(
         except BaseException:
             image.set_kill(True)
             raise
+
+
+def _image(pixels: Pixels) -> "pyvips.Image":
+    import pyvips
+
+    if not isinstance(pixels, np.ndarray):
+        return pixels
+    height, width, bands = pixels.shape
+    assert pixels.dtype == np.uint8
+    memory = np.ascontiguousarray(pixels)
+    return pyvips.Image.new_from_memory(memory.data, width, height, bands, "uchar")
 
 
 def _reason(detail: str) -> str:
