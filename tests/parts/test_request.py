@@ -42,6 +42,8 @@ BAD = [
     ({"negative_prompt": "x" * 10_001}, "negative_prompt is longer than 2500 characters"),
     ({"negative_prompt": ["a"]}, r"negative_prompt is \['a'\]; "),
     ({"prompt_2": 7}, "prompt_2 is 7; a text"),
+    ({"prompt": "a \ud800 wave"}, "prompt holds half a character, a surrogate"),
+    ({"negative_prompt": "a \udfff wave"}, "negative_prompt holds half a character"),
     ({"prompt_2": "x" * 2501}, "prompt_2 is longer than 2500 characters"),
     ({"negative_prompt_2": "x" * 2501}, "negative_prompt_2 is longer than 2500 characters"),
     (

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from muralist.errors import BadRequest
+from muralist.models.alone import ALONE
 from muralist.models.base import Card, Model
 from muralist.models.cards import ALIASES, card, checkpoint_of
 from muralist.models.checkpoint import Checkpoint, IPAdapter, Lora, OneIPAdapter, OneLora
@@ -72,7 +73,8 @@ def load(
     if wanted.name == "toy":
         return Toy()
     device = torch.device(device or best_device())
-    pipe = pipeline(facts, dtype or suited(device)).to(device)
+    with ALONE:
+        pipe = pipeline(facts, dtype or suited(device)).to(device)
     return StableDiffusion(pipe, facts, loaded=True)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from muralist.models.alone import ALONE
 from muralist.models.architectures import Configs
 from muralist.models.base import Card, Model
 from muralist.models.cards import checkpoint_of, configs_of, pooled_width
@@ -42,7 +43,7 @@ def weightless(
     configs = _configs(model)
     if not configs:
         return None
-    with torch.device("meta"):
+    with ALONE, torch.device("meta"):
         networks = {name: made(name, config) for name, config in configs.items()}
         cond = _cond(configs["unet"], dtype)
     for network in networks.values():

@@ -27,8 +27,11 @@ def check(request: "Request") -> None:
     """Raises `BadRequest`, `ModelNotFound` or `UnsupportedModel`, before anything is loaded."""
     card = request.card
     for name in ("prompt", *TEXTS):
-        if len(getattr(request, name) or "") > LONGEST_PROMPT:
+        text = getattr(request, name) or ""
+        if len(text) > LONGEST_PROMPT:
             raise BadRequest(f"{name} is longer than {LONGEST_PROMPT} characters")
+        if any("\ud800" <= letter <= "\udfff" for letter in text):  # no encoding writes these
+            raise BadRequest(f"{name} holds half a character, a surrogate; Unicode text is needed")
     _check_method(request)
     _check_guidance(request)
     _check_start(request)
