@@ -9,7 +9,7 @@ from torch import Tensor
 
 from muralist.sinks.resize import resized
 
-__all__ = ["lit", "panel", "side_by_side"]
+__all__ = ["lines", "lit", "panel", "side_by_side"]
 
 _INK, _PAPER = (24, 24, 24), (255, 255, 255)
 
@@ -34,7 +34,7 @@ def side_by_side(
     width = max(max(picture.width for picture in pictures), 96)
     height = max(picture.height for picture in pictures)
     font, gap = ImageFont.load_default(max(width // 18, 12)), max(width // 32, 4)
-    words = ["\n".join(_lines(text, font, width)) for text, _ in panels]
+    words = ["\n".join(lines(text, font, width)) for text, _ in panels]
     ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     line = int(max(ruler.multiline_textbbox((0, 0), text, font)[3] for text in words)) + gap
     size = (columns * (width + gap) + gap, -(-count // columns) * (height + line + gap) + gap)
@@ -57,7 +57,7 @@ def lit(pixels: np.ndarray, where: Tensor) -> np.ndarray:
     return (pixels * (0.15 + 0.85 * light[..., None])).astype(np.uint8)
 
 
-def _lines(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+def lines(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
     """The words of a text, broken where a line would be wider."""
     lines = [""]
     for word in text.split():
