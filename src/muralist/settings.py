@@ -21,6 +21,7 @@ __all__ = [
     "setting",
     "settings_of",
     "to_json",
+    "typed",
     "validate",
 ]
 
@@ -158,6 +159,13 @@ def parsed(cls: type[T], given: Mapping[str, str], base: T | None = None) -> T:
     _refuse_unknown(cls, given, known)
     before = {} if base is None else to_json(base)
     return from_json(cls, before | {name: known[name].read(text) for name, text in given.items()})
+
+
+def typed(value: Any, unset: str = "none") -> str:
+    """A value as `Setting.read` takes it; `unset` for one that is None."""
+    if value is None:
+        return unset
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def to_json(instance: Any) -> dict[str, Any]:

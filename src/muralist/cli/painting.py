@@ -1,5 +1,6 @@
 """What the commands that paint have in common: where it goes, what is loaded, what stays."""
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,20 +21,37 @@ from muralist.photo import Photo
 from muralist.request import Request
 from muralist.run import check_workers, hired, short_of_memory
 from muralist.series import RESULTS, Painting, alone, job_of, still_wanted
-from muralist.sinks import check_writable
+from muralist.sinks import check_writable, read_settings
 
 __all__ = [
     "begin",
+    "check_heard",
     "device_here",
     "device_named",
     "dtype_named",
     "free",
     "go_on",
+    "liked",
     "loaded",
     "many",
     "spare",
     "target",
 ]
+
+
+def liked(picture: Path | None) -> dict[str, Any]:
+    """The arguments of the request that painted a picture."""
+    return {} if picture is None else Request.arguments(read_settings(picture))
+
+
+def check_heard(request: Request, given: Mapping[str, Any]) -> None:
+    """`BadRequest` for numbers that were typed for control images, where there are none."""
+    numbers = [name for name in given if re.match("controlnet_|control_guidance_", name)]
+    if numbers and not request.control_image:
+        raise BadRequest(
+            f"{numbers[0]} is given, and no --control-image; a method that draws its own takes"
+            f" --set {numbers[0]}=NUMBER"
+        )
 
 
 def begin(request: Request, out: Path, hands: Hands, files: Files, as_json: bool) -> None:

@@ -6,11 +6,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from muralist.cli.typed import request
 from muralist.errors import BadRequest, MuralistError
 from muralist.methods import method_from_json
 from muralist.models import Checkpoint
 from muralist.request import Request
+from muralist.request.typed import request
 from muralist.series import Wanted
 from muralist.suggest import did_you_mean
 

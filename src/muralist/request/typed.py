@@ -1,24 +1,26 @@
 """Requests, of what was typed."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from muralist.errors import BadRequest
 from muralist.methods import METHODS, method_named
 from muralist.models import Checkpoint
 from muralist.models.cards import checkpoint_of
-from muralist.request import Request
+from muralist.request.request import Request
 from muralist.settings import parsed, settings_of
-from muralist.sinks import read_settings
 
-__all__ = ["check_heard", "liked", "pair", "request", "size", "varied"]
+__all__ = ["arguments", "pair", "request", "size", "varied"]
 
 
 def request(liked: Mapping[str, Any], **given: Any) -> Request:
-    """The request of what was typed, over the arguments of another.
+    """The request of what was typed, as `arguments` takes it."""
+    return Request(**arguments(liked, **given))
+
+
+def arguments(liked: Mapping[str, Any], **given: Any) -> dict[str, Any]:
+    """The arguments of a request of what was typed, over those of another.
 
     `given` is what a `Request` takes, but that `method` is a name, `set` its settings as they are
     typed, `added` what a checkpoint has beside its name; `size`, `original_size` and `target_size`
@@ -36,33 +38,18 @@ def request(liked: Mapping[str, Any], **given: Any) -> Request:
             known[name] = size(name, known[name])
     if "crop" in known:
         known["crops_coords_top_left"] = _pair("crop", known.pop("crop"), ",", "LEFT,TOP", "64,0")
-    return Request(**known)
+    return known
 
 
-def check_heard(request: Request, given: Mapping[str, Any]) -> None:
-    """`BadRequest` for numbers that were typed for control images, where there are none."""
-    numbers = [name for name in given if re.match("controlnet_|control_guidance_", name)]
-    if numbers and not request.control_image:
-        raise BadRequest(
-            f"{numbers[0]} is given, and no --control-image; a method that draws its own takes"
-            f" --set {numbers[0]}=NUMBER"
-        )
+def varied(given: Mapping[str, Any], name: str, values: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What `arguments` takes, with a setting of the request or of its method at several values.
 
-
-def liked(picture: Path | None) -> dict[str, Any]:
-    """The arguments of the request that painted a picture."""
-    return {} if picture is None else Request.arguments(read_settings(picture))
-
-
-def varied(given: dict[str, Any], pairs: list[str], name: str, value: str) -> dict[str, Any]:
-    """What `request` takes, with one of its settings or of its method's at another value."""
-    of_request = {one.name: one.read for one in settings_of(Request)}
-    of_request |= {"method": str, "steps": of_request["num_inference_steps"]}
-    of_request |= dict.fromkeys(("size", "original_size", "target_size", "crop"), str)
-    if name not in of_request:
-        return {**given, "set": [*pairs, f"{name}={value}"]}
-    varied = "num_inference_steps" if name == "steps" else name
-    return {**given, "set": pairs, varied: of_request[name](value)}
+    By the setting's name and the value, in their order; methods by their names alone. Raises
+    `BadRequest` for a value of the request's settings that is not possible.
+    """
+    texts = [value.strip() for value in values]
+    labels = [text if name == "method" else f"{name} {text}" for text in texts]
+    return {label: _with(given, name, text) for label, text in zip(labels, texts, strict=True)}
 
 
 def pair(text: str, option: str = "--set") -> tuple[str, str]:
@@ -76,6 +63,16 @@ def pair(text: str, option: str = "--set") -> tuple[str, str]:
 def size(name: str, text: str) -> tuple[int, int]:
     """Height and width of what was typed, width first."""
     return _pair(name, text, "x", "WIDTHxHEIGHT", "512x512")
+
+
+def _with(given: Mapping[str, Any], name: str, value: str) -> dict[str, Any]:
+    of_request = {one.name: one.read for one in settings_of(Request)}
+    of_request |= {"method": str, "steps": of_request["num_inference_steps"]}
+    of_request |= dict.fromkeys(("size", "original_size", "target_size", "crop"), str)
+    if name not in of_request:
+        return {**given, "set": [*given.get("set", []), f"{name}={value}"]}
+    varied = "num_inference_steps" if name == "steps" else name
+    return {**given, varied: of_request[name](value)}
 
 
 def _method(liked: Mapping[str, Any], name: str | None, pairs: list[str]) -> dict[str, Any]:
