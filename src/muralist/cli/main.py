@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 
-from muralist.cli.options import Contest, Files, Hands, Json, Look, Out, Scale, limits
+from muralist.cli.options import Contest, Files, Hands, Json, Look, Out, Scale, Service, limits
 from muralist.errors import BadRequest, ModelNotFound, MuralistError, UnsupportedModel
 from muralist.version import __version__
 
@@ -67,9 +67,10 @@ def paint(
     json: Json = False,
 ) -> None:
     """Paint a picture from a prompt, or many."""
-    from muralist.cli import painting, typed
+    from muralist.cli import painting
+    from muralist.request import typed
 
-    liked = typed.liked(like)
+    liked = painting.liked(like)
     if prompts is not None:
         alone = {"a prompt": prompt, "--stages": files.stages, "--explain": files.explain}
         for name, value in {**alone, "--job": files.job}.items():
@@ -80,7 +81,7 @@ def paint(
     request = typed.request(liked, prompt=prompt, **look.asked(), **hands.limits())
     if like is None and prompt is None:
         raise BadRequest('there is no prompt; give one, for example "a red circle"')
-    typed.check_heard(request, look.asked())
+    painting.check_heard(request, look.asked())
     painting.begin(request, out or painting.free(Path("picture.png")), hands, files, json)
 
 
@@ -102,13 +103,14 @@ def upscale(
     json: Json = False,
 ) -> None:
     """Enlarge a picture, painting the details that it lacks."""
-    from muralist.cli import painting, typed
+    from muralist.cli import painting
+    from muralist.request import typed
 
     asked = {**look.asked(), "image": image, "scale": scale}
     if strength is not None:
         asked["set"] = [*asked.get("set", []), f"strength={strength}"]
     request = typed.request({}, prompt=prompt, **asked, **hands.limits())
-    typed.check_heard(request, asked)
+    painting.check_heard(request, asked)
     target = out or painting.free(Path(f"{image.stem}-upscaled.png"))
     painting.begin(request, target, hands, files, json)
 
@@ -170,16 +172,14 @@ def sheet(
     hands: Hands = Hands(),
 ) -> None:
     """Paint the same prompt at several values of one setting, side by side in one picture."""
-    from muralist.cli import painting, show, typed
+    from muralist.cli import painting, show
+    from muralist.request import typed
     from muralist.sinks import check_writable
 
     asked = {"prompt": prompt, **look.asked(), **hands.limits()}
-    pairs = asked.pop("set", [])
     name, values = typed.pair(vary, "--vary")
-    requests = {
-        f"{name} {value}": typed.request({}, **typed.varied(asked, pairs, name, value))
-        for value in values.split(",")
-    }
+    various = typed.varied(asked, name, values.split(","))
+    requests = {label: typed.request({}, **given) for label, given in various.items()}
     first, *others = requests.values()
     out = out or painting.free(Path("sheet.png"))
     painting.spare(first.photos, out)
@@ -205,10 +205,11 @@ def plan(
     json: Json = False,
 ) -> None:
     """Show what a picture will cost, before painting it: stages, network calls, memory, time."""
-    from muralist.cli import painting, show, typed
+    from muralist.cli import painting, show
     from muralist.models import suited
     from muralist.planning import plan
     from muralist.planning.calibration import calibrated
+    from muralist.request import typed
 
     named = {} if method is None else {"method": method}
     asked = {**look.asked(), **named, "image": image, "scale": scale}
@@ -237,6 +238,31 @@ def methods(
 
 
 @app.command
+def explain(
+    idea: Annotated[str | None, Parameter(help="one idea; a list of all if unset")] = None,
+    /,
+    *,
+    set: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="NAME=VALUE, a setting of the idea; repeatable"),
+    ] = None,
+    out: Out | None = None,
+    json: Json = False,
+) -> None:
+    """Draw an idea behind the methods, computed by their own parts, for docs and talks."""
+    from muralist.cli import explain
+
+    if idea is not None:
+        if json:
+            raise BadRequest("--json is for the list of ideas; leave it out, or the idea")
+        explain.draw(idea, set or [], out)
+        return
+    if set or out:
+        raise BadRequest("--set and --out are for one idea; name it, for example dilated")
+    explain.ideas(json)
+
+
+@app.command
 def bench(
     *parts: Annotated[str, Parameter(help="repetition, seams, truth, cost; all if unset")],
     out: Annotated[
@@ -250,6 +276,14 @@ def bench(
     from muralist.cli import bench
 
     bench.run(bench.asked(parts, out, contest, hands), out, contest, hands, json)
+
+
+@app.command
+def studio(*, service: Service = Service(), hands: Hands = Hands()) -> None:
+    """Open a web page on this machine where people paint, look closely, and compare."""
+    from muralist.cli import studio
+
+    studio.run(service, hands)
 
 
 @app.command

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-__all__ = ["Contest", "Files", "Hands", "Json", "Look", "Out", "Scale", "limits"]
+__all__ = ["Contest", "Files", "Hands", "Json", "Look", "Out", "Scale", "Service", "limits"]
 
 Out = Annotated[
     Path,
@@ -281,6 +281,38 @@ class Contest:
         known = ("model", "negative_prompt", "num_inference_steps", "guidance_scale")
         given = {name: getattr(self, name) for name in known}
         return {name: value for name, value in given.items() if value is not None}
+
+
+@Parameter(name="*", group=Group("Whom it serves, and with what", sort_key=1))
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Where the studio is found, who may come in, and how much is taken."""
+
+    gallery: Annotated[
+        Path | None, Parameter(help="folder of all pictures; ~/muralist-gallery if unset")
+    ] = None
+    host: Annotated[
+        str, Parameter(help="address to listen at; others than this machine's need --auth")
+    ] = "127.0.0.1"
+    port: Annotated[int, Parameter(help="0 is any that is free")] = 7860
+    auth: Annotated[
+        list[str],
+        Parameter(
+            negative="",
+            help="NAME:PASSWORD, or a file of such lines, which others cannot see in the list of"
+            " processes; repeatable",
+        ),
+    ] = field(default_factory=list)
+    model: Annotated[
+        list[str],
+        Parameter(negative="", help="offered beside the embedded one, as for paint; repeatable"),
+    ] = field(default_factory=list)
+    max_megapixels: Annotated[float, Parameter(help="of a picture; one has 1024 x 1024 pixels")] = (
+        1100.0
+    )
+    max_queue: Annotated[int, Parameter(help="pictures that wait, of all people together")] = 100
+    max_upload: Annotated[int, Parameter(help="MiB of an image to start from")] = 64
+    open: Annotated[bool, Parameter(negative="", help="show the page in a browser")] = False
 
 
 _ADDED = ("variant", "config", "vae", "controlnet", "lora", "ip_adapter", "textual_inversion")
