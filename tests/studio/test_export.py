@@ -86,7 +86,7 @@ def test_a_picture_that_is_gone_is_an_error_of_the_system(tmp_path, kind):
 
 def test_a_disk_without_room_is_told_before_anything_is_written(picture, monkeypatch):
     monkeypatch.setattr(export.shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
-    with pytest.raises(BadRequest, match=r"takes about 1 MiB of disk, and 1 are free"):
+    with pytest.raises(BadRequest, match=r"takes about 1\.\d MiB of disk, and 1\.\d MiB are free"):
         exported(picture, "png")
 
 

@@ -14,7 +14,7 @@ from muralist.room import existing
 from muralist.sinks import deepzoom, image, tiff
 from muralist.sinks.whole import move, unfinished
 
-__all__ = ["check_space", "check_writable", "file_bytes", "read_settings", "save"]
+__all__ = ["amount", "check_space", "check_writable", "file_bytes", "read_settings", "save"]
 
 _KEY = "muralist"
 _ANY = 2**31 - 1
@@ -88,8 +88,8 @@ def check_space(path: Path, needs: Iterable[tuple[Path, int]]) -> None:
         free = shutil.disk_usage(folder).free
         if needed > free:
             raise BadRequest(
-                f"{path} takes about {_amount(needed)} of disk until it is written, and {folder}"
-                f" has {_amount(free)} free"
+                f"{path} takes about {amount(needed)} of disk until it is written, and {folder}"
+                f" has {amount(free)} free"
             )
 
 
@@ -125,5 +125,6 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         raise BadRequest(f"{path} holds no settings of muralist") from error
 
 
-def _amount(count: int) -> str:
+def amount(count: int) -> str:
+    """Bytes in words."""
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"

@@ -14,7 +14,7 @@ from muralist.planning import Plan, Work, plan, work
 from muralist.request import Request
 from muralist.room import existing
 from muralist.settings import to_json
-from muralist.sinks import file_bytes
+from muralist.sinks import amount, file_bytes
 from muralist.studio.rates import Rates
 
 __all__ = ["Effort", "Estimate", "Plans", "effort", "estimated", "fewest_evaluations"]
@@ -121,19 +121,15 @@ def _short(device: torch.device, on_device: int, in_host: int) -> str | None:
     if device.type == "cuda":
         there = torch.cuda.get_device_properties(device).total_memory
         if on_device > there:
-            return f"needs {_gib(on_device)} of graphics memory, and there are {_gib(there)}"
+            return f"needs {amount(on_device)} of graphics memory, and there are {amount(there)}"
     elif device.type == "cpu":
         in_host += on_device
     there = psutil.virtual_memory().total
     if in_host > there:
-        return f"needs {_gib(in_host)} of memory, and there are {_gib(there)}"
+        return f"needs {amount(in_host)} of memory, and there are {amount(there)}"
     return None
 
 
 def _short_of_disk(folder: Path, needed: int) -> str | None:
     free = shutil.disk_usage(existing(folder)).free
-    return f"needs {_gib(needed)} of disk, and {_gib(free)} are free" if needed > free else None
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB"
+    return f"needs {amount(needed)} of disk, and {amount(free)} are free" if needed > free else None

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from zipfile import ZipFile
 
 from muralist.errors import BadRequest
-from muralist.sinks import file_bytes, image
+from muralist.sinks import amount, file_bytes, image
 from muralist.sinks.whole import move, unfinished
 from muralist.studio.deepzoom import Pyramid
 
@@ -60,7 +60,7 @@ def ready(picture: Path, kind: Kind) -> Path | None:
 def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise BadRequest(f"it takes about {needed >> 20} MiB of disk, and {free >> 20} are free")
+        raise BadRequest(f"it takes about {amount(needed)} of disk, and {amount(free)} are free")
 
 
 def _write_png(pyramid: Pyramid, path: Path, text: str) -> None:
