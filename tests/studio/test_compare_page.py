@@ -97,11 +97,7 @@ def test_methods_are_compared_from_a_prompt_to_the_wipe(server, opened, keep, tm
     expect = sync_api.expect
     page.goto(server.url)
     expect(page.get_by_label("Prompt", exact=True).first).to_be_visible(timeout=SECONDS)
-    if not page.get_by_role("tab", name="Compare").is_visible():
-        page.locator(".overflow-menu > button").click()
-    page.get_by_role("tab", name="Compare").or_(
-        page.locator(".overflow-dropdown").get_by_text("Compare")
-    ).last.click()
+    page.get_by_role("tab", name="Compare").click()
     tab = page.locator(".tabitem.wide").first
     tab.get_by_label("Prompt", exact=True).fill(PROMPT)
     tab.get_by_label("Size").click()
