@@ -126,7 +126,9 @@ def test_methods_are_compared_from_a_prompt_to_the_wipe(server, opened, keep, tm
     with Image.open(tmp_path / "sheet.png") as image:
         assert image.width > 3 * 256
 
-    tab.get_by_role("button", name="Wipe demofusion").click()
+    first = tab.get_by_role("button", name="Wipe demofusion")
+    first.click()
+    expect(first).to_have_attribute("aria-pressed", "true", timeout=SECONDS)
     tab.get_by_role("button", name="Wipe multidiffusion").click()
     tab.get_by_text("Wipe between demofusion and multidiffusion").click()
     expect(page.locator(".muralist-frame")).to_contain_text("multidiffusion 256x256")
